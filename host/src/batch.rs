@@ -5,7 +5,7 @@
 //! stay reachable through [`Rows`] until its deliveries are settled: what a module keeps is never copied into it and
 //! back, and a dead letter carries the original bytes.
 
-use std::{fmt, ops::Range, sync::Arc};
+use std::{fmt, ops::Range, rc::Rc, sync::Arc};
 
 use crate::columns::{BytesColumn, HeaderColumn};
 
@@ -25,8 +25,9 @@ impl Reads {
 
 /// The rows of one batch, where the source holds them. Rows are numbered from 0 to `len() - 1`.
 ///
-/// Callers stay below `len()`; an implementation may panic beyond it, as a slice would.
-pub trait Rows: Send + Sync {
+/// Callers stay below `len()`; an implementation may panic beyond it, as a slice would. Rows stay on the thread of their
+/// lane (librdkafka parses headers into the message when they are first asked for), hence no `Sync`.
+pub trait Rows {
     fn len(&self) -> usize;
 
     fn is_empty(&self) -> bool {
@@ -81,7 +82,7 @@ pub struct Batch {
     pub epoch: u64,
     /// Bytes of keys and values, for the bounds of what is in flight.
     pub bytes: usize,
-    pub rows: Arc<dyn Rows>,
+    pub rows: Rc<dyn Rows>,
 }
 
 impl fmt::Debug for Batch {

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::rc::Rc;
 
 use super::*;
 use crate::batch::MemoryRows;
@@ -8,7 +8,7 @@ fn batch() -> Batch {
     rows.push(10, 1, Some(b"k0"), Some(b"v0"), &[(b"h", Some(b"own"))]);
     rows.push(11, 2, None, Some(b"v1"), &[]);
     rows.push(12, 3, Some(b"k2"), None, &[]);
-    Batch { topic: "t".into(), partition: 0, epoch: 1, bytes: 0, rows: Arc::new(rows) }
+    Batch { topic: "t".into(), partition: 0, epoch: 1, bytes: 0, rows: Rc::new(rows) }
 }
 
 fn column(values: &[Option<&[u8]>]) -> BytesColumn {

@@ -16,6 +16,8 @@ use thiserror::Error;
 
 use crate::{batch::Batch, output::Record};
 
+pub mod kafka;
+
 /// Names one delivery: the part of one batch that goes to one sink of the lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ticket {
@@ -39,6 +41,8 @@ pub enum Outcome {
     Delivered,
     /// All but these are at the server, and no retry will help these: they go to the dead letters.
     Rejected(Vec<Rejected>),
+    /// The sink gave up without knowing what arrived: the lane starts over from what is committed.
+    Unknown(String),
     /// A person has to look (credentials, a missing topic, a wrong address): the pipeline stops with this reason.
     Failed(String),
 }

@@ -1,0 +1,320 @@
+//! A group consumer that reads arrays of messages.
+//!
+//! Two queues: the consumer's own carries events (rebalance, commit, error) and is served by [`Consumer::poll`]; every
+//! assigned partition is forwarded to a private data queue that [`Consumer::receive`] drains. The batch call must not
+//! touch the first: rust-rdkafka registers no rebalance callback, and librdkafka answers a rebalance that it meets
+//! inside a batch call by unassigning everything (rdkafka.c, "Forcing unassign"). Not draining the data queue is the
+//! back-pressure: polling goes on, so the group sees no rebalance.
+//!
+//! A rebalance is only noted by the callback and carried out by the owner of the consumer, who first settles what is
+//! in flight: [`Consumer::assign`] and [`Consumer::unassign`] must follow each event.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    ffi::CString,
+    ptr::{self, NonNull},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+
+use rdkafka::{
+    Message as _, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, CommitMode, Consumer as _, RebalanceProtocol},
+    error::KafkaError as RdError,
+};
+use rdkafka_sys as sys;
+
+use super::{
+    KafkaError, Settings,
+    group::{self, Context},
+    messages::{Message, Messages},
+};
+
+/// How long a question to the brokers may take at assignment, when nothing else can go on anyway.
+const QUESTION_TIMEOUT: Duration = Duration::from_secs(10);
+
+pub(super) type Client = BaseConsumer<Context>;
+
+/// A topic-partition.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Partition {
+    pub topic: Arc<str>,
+    pub partition: i32,
+}
+
+/// Where to start where the group has no offset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartAt {
+    Earliest,
+    Latest,
+    /// The first record at or after this time, in milliseconds since the Unix epoch.
+    Time(i64),
+}
+
+/// What happened to the consumer since the last [`Consumer::poll`].
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// To be answered by [`Consumer::assign`].
+    Assigned(Vec<Partition>),
+    /// To be answered by [`Consumer::unassign`], with nothing of these partitions committed afterwards. `lost`: they
+    /// already belong to somebody else, and no commit will be accepted.
+    Revoked { partitions: Vec<Partition>, lost: bool },
+    /// A commit that was asked for in the background failed.
+    CommitFailed(KafkaError),
+    /// Something is wrong; librdkafka goes on trying unless `fatal`.
+    Error { error: KafkaError, fatal: bool },
+}
+
+/// See the module's documentation. Lives on the thread of its lane.
+pub struct Consumer {
+    client: Rc<Client>,
+    data: DataQueue,
+    buffer: RefCell<Vec<*mut sys::rd_kafka_message_t>>,
+    closed: Cell<bool>,
+}
+
+impl Consumer {
+    /// Connects in the background: an unreachable broker shows as [`Event::Error`].
+    ///
+    /// # Errors
+    /// A property that librdkafka does not know, or a value that it refuses.
+    pub fn new(settings: &Settings, group: &str, topics: &[String]) -> Result<Self, KafkaError> {
+        let client: Client = settings
+            .consumer(group)
+            .create_with_context(Context::default())
+            .map_err(|error| KafkaError::new("create a consumer", error))?;
+        // SAFETY: the client is alive; the queue is destroyed before it (field order of `DataQueue`'s owner below).
+        let queue = unsafe { sys::rd_kafka_queue_new(client.client().native_ptr()) };
+        let queue = NonNull::new(queue).ok_or_else(|| KafkaError::new("create a queue", "out of memory"))?;
+        let client = Rc::new(client);
+        let data = DataQueue { queue, client: Rc::clone(&client) };
+        let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
+        client.subscribe(&topics).map_err(|error| KafkaError::new("subscribe", error))?;
+        Ok(Self { client, data, buffer: RefCell::default(), closed: Cell::new(false) })
+    }
+
+    /// Serves events. Never blocks; to be called at least once in `max.poll.interval.ms`.
+    pub fn poll(&self, events: &mut Vec<Event>) {
+        loop {
+            match self.client.poll(Duration::ZERO) {
+                Some(Ok(message)) => {
+                    // Partitions are forwarded before they are assigned, so no message can come this way. Should one
+                    // ever do, going on would skip it.
+                    let reason =
+                        format!("a message of {}[{}] outside the data queue", message.topic(), message.partition());
+                    events.push(Event::Error { error: KafkaError::new("poll", reason), fatal: true });
+                }
+                Some(Err(error)) => events.push(group::error_event(&error)),
+                None => {
+                    let before = events.len();
+                    self.client.context().take(events);
+                    if events.len() == before {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes up partitions, at the group's offset or at `start` where it has none. A start that had to be looked up
+    /// is committed at once, so that a restart begins at the same record. Returns where each begins, where known.
+    ///
+    /// # Errors
+    /// The brokers did not answer; the caller gives the consumer up and tries again.
+    pub fn assign(&self, partitions: &[Partition], start: StartAt) -> Result<HashMap<Partition, i64>, KafkaError> {
+        let mut list = to_list(partitions.iter().map(|partition| (partition, Offset::Stored)))?;
+        let mut begins = HashMap::new();
+        if !partitions.is_empty() {
+            let committed = self
+                .client
+                .committed_offsets(list.clone(), QUESTION_TIMEOUT)
+                .map_err(|error| KafkaError::new("ask for committed offsets", error))?;
+            let mut resolved = Vec::new();
+            for partition in partitions {
+                let offset =
+                    committed.find_partition(&partition.topic, partition.partition).map(|found| found.offset());
+                match offset {
+                    Some(Offset::Offset(offset)) => {
+                        begins.insert(partition.clone(), offset);
+                    }
+                    _ => resolved.extend(self.resolve(partition, start)?.map(|offset| (partition, offset))),
+                }
+            }
+            for (partition, offset) in &resolved {
+                begins.insert((*partition).clone(), *offset);
+                list.set_partition_offset(&partition.topic, partition.partition, Offset::Offset(*offset))
+                    .map_err(|error| KafkaError::new("set a start offset", error))?;
+            }
+            // Forwarded first: a message can then never reach the consumer's own queue.
+            for partition in partitions {
+                self.forward(partition)?;
+            }
+            self.take_up(&list)?;
+            if !resolved.is_empty() && start != StartAt::Earliest {
+                self.commit(resolved.iter().map(|(partition, offset)| ((*partition).clone(), *offset)), false)?;
+            }
+        } else {
+            self.take_up(&list)?;
+        }
+        Ok(begins)
+    }
+
+    /// Gives up partitions after [`Event::Revoked`].
+    ///
+    /// # Errors
+    /// librdkafka refuses, for instance because the consumer is fenced.
+    pub fn unassign(&self, partitions: &[Partition]) -> Result<(), KafkaError> {
+        let list = to_list(partitions.iter().map(|partition| (partition, Offset::Invalid)))?;
+        let given_up = match self.client.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => self.client.incremental_unassign(&list),
+            _ => self.client.unassign(),
+        };
+        given_up.map_err(|error| KafkaError::new("unassign", error))
+    }
+
+    /// Waits up to `timeout` for a first message, then takes what is there, at most `max` messages. Messages of
+    /// several partitions come mixed, those of one in offset order.
+    pub fn receive(&self, max: usize, timeout: Duration, into: &mut dyn FnMut(Message)) {
+        let mut buffer = self.buffer.borrow_mut();
+        buffer.resize(max.max(1), ptr::null_mut());
+        // The call returns when the array is full or the time is over, so waiting is done for one message only.
+        let mut count = self.take(&mut buffer[..1], timeout);
+        if count == 1 && max > 1 {
+            count += self.take(&mut buffer[1..], Duration::ZERO);
+        }
+        for raw in buffer.iter().take(count).filter_map(|raw| NonNull::new(*raw)) {
+            // SAFETY: librdkafka filled the first `count` entries and handed them over.
+            into(unsafe { Message::from_raw(raw) });
+        }
+    }
+
+    fn take(&self, buffer: &mut [*mut sys::rd_kafka_message_t], timeout: Duration) -> usize {
+        let timeout = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+        // SAFETY: the queue is alive and read by this thread alone; the array has `len` places.
+        let count = unsafe {
+            sys::rd_kafka_consume_batch_queue(self.data.queue.as_ptr(), timeout, buffer.as_mut_ptr(), buffer.len())
+        };
+        usize::try_from(count).unwrap_or(0)
+    }
+
+    /// A batch's rows: they keep the client alive.
+    pub fn rows(&self, messages: Vec<Message>) -> Messages {
+        Messages::new(messages, Rc::clone(&self.client))
+    }
+
+    /// Commits next offsets (last processed + 1). In the background unless `wait`.
+    ///
+    /// # Errors
+    /// With `wait`, that the group refused.
+    pub fn commit(&self, offsets: impl Iterator<Item = (Partition, i64)>, wait: bool) -> Result<(), KafkaError> {
+        let offsets: Vec<_> = offsets.collect();
+        if offsets.is_empty() {
+            return Ok(());
+        }
+        let list = to_list(offsets.iter().map(|(partition, offset)| (partition, Offset::Offset(*offset))))?;
+        let mode = if wait { CommitMode::Sync } else { CommitMode::Async };
+        self.client.commit(&list, mode).map_err(|error| KafkaError::new("commit offsets", error))
+    }
+
+    /// End of a partition as of the last fetch, without asking the broker: the offset of the next record to come.
+    pub fn end(&self, partition: &Partition) -> Option<i64> {
+        let topic = CString::new(&*partition.topic).ok()?;
+        let (mut low, mut high) = (0, 0);
+        // SAFETY: the client is alive, the name null-terminated, the two places outlive the call.
+        let error = unsafe {
+            let rk = self.client.client().native_ptr();
+            sys::rd_kafka_get_watermark_offsets(rk, topic.as_ptr(), partition.partition, &mut low, &mut high)
+        };
+        (error == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0).then_some(high)
+    }
+
+    /// Leaves the group and ends: from now on a rebalance is answered by unassigning. What is in flight should be
+    /// settled and committed before. Blocks until librdkafka is through; also done on drop.
+    pub fn close(&self) {
+        if self.closed.replace(true) {
+            return;
+        }
+        self.client.context().close();
+        if let Err(error) = self.client.unassign() {
+            tracing::debug!(%error, "unassign before close");
+        }
+    }
+
+    fn forward(&self, partition: &Partition) -> Result<(), KafkaError> {
+        let topic = CString::new(&*partition.topic).map_err(|error| KafkaError::new("forward a partition", error))?;
+        // SAFETY: client and queue are alive. The reference to the partition's queue is given back at once; the
+        // forward itself stays until the queue is destroyed (librdkafka, RD_KAFKA_Q_F_FWD_APP).
+        unsafe {
+            let rk = self.client.client().native_ptr();
+            let queue = sys::rd_kafka_queue_get_partition(rk, topic.as_ptr(), partition.partition);
+            if queue.is_null() {
+                return Err(KafkaError::new("forward a partition", format!("{partition:?} has no queue")));
+            }
+            sys::rd_kafka_queue_forward(queue, self.data.queue.as_ptr());
+            sys::rd_kafka_queue_destroy(queue);
+        }
+        Ok(())
+    }
+
+    /// The offset that `start` means for a partition without one; `None` leaves it to `auto.offset.reset`.
+    fn resolve(&self, partition: &Partition, start: StartAt) -> Result<Option<i64>, KafkaError> {
+        let failed = |error: RdError| KafkaError::new("ask for the start offset", error);
+        let end = || {
+            let marks = self.client.fetch_watermarks(&partition.topic, partition.partition, QUESTION_TIMEOUT);
+            marks.map(|(_, high)| Some(high)).map_err(failed)
+        };
+        match start {
+            StartAt::Earliest => Ok(None),
+            StartAt::Latest => end(),
+            StartAt::Time(time) => {
+                let question = to_list([(partition, Offset::Offset(time))].into_iter())?;
+                let answer = self.client.offsets_for_times(question, QUESTION_TIMEOUT).map_err(failed)?;
+                match answer.find_partition(&partition.topic, partition.partition).map(|found| found.offset()) {
+                    Some(Offset::Offset(offset)) => Ok(Some(offset)),
+                    // No record that late: what comes from now on.
+                    _ => end(),
+                }
+            }
+        }
+    }
+
+    fn take_up(&self, list: &TopicPartitionList) -> Result<(), KafkaError> {
+        let taken = match self.client.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => self.client.incremental_assign(list),
+            _ => self.client.assign(list),
+        };
+        taken.map_err(|error| KafkaError::new("assign", error))
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// The queue that all assigned partitions are forwarded to.
+struct DataQueue {
+    queue: NonNull<sys::rd_kafka_queue_t>,
+    client: Rc<Client>,
+}
+
+impl Drop for DataQueue {
+    fn drop(&mut self) {
+        // Closed before the queue goes: a partition must not be forwarded to a queue that is no more.
+        let _alive = &self.client;
+        // SAFETY: created in `Consumer::new`, destroyed once, while its client is alive.
+        unsafe { sys::rd_kafka_queue_destroy(self.queue.as_ptr()) };
+    }
+}
+
+fn to_list<'a>(offsets: impl Iterator<Item = (&'a Partition, Offset)>) -> Result<TopicPartitionList, KafkaError> {
+    let mut list = TopicPartitionList::new();
+    for (partition, offset) in offsets {
+        list.add_partition_offset(&partition.topic, partition.partition, offset)
+            .map_err(|error| KafkaError::new("name partitions", error))?;
+    }
+    Ok(list)
+}

@@ -1,0 +1,40 @@
+//! A thin layer over librdkafka: the only folder that names `rdkafka`, and the only one with `unsafe` but for the
+//! engine's one call that loads compiled code.
+//!
+//! The clients of rust-rdkafka hand over one message at a time and cost twice what librdkafka's batch calls cost.
+//! Here a [`Consumer`] reads whole arrays of messages from a queue of its own and a [`Producer`] reports deliveries by
+//! the array; everything else (configuration, rebalance events, commits, the mock cluster) stays rust-rdkafka's.
+//!
+//! Invariants
+//! - A client belongs to one thread: none is `Sync`, and no callback runs on another thread.
+//! - Messages die before the client that they came from: every [`Messages`] holds its client.
+//! - The settings that correctness hangs on are set after the user's and cannot be overridden (`config.rs`).
+
+use thiserror::Error;
+
+mod config;
+mod consumer;
+mod group;
+mod log;
+mod messages;
+pub mod mock;
+mod producer;
+
+pub use config::{OWNED_PROPERTIES, Settings};
+pub use consumer::{Consumer, Event, Partition, StartAt};
+pub use messages::{Message, Messages};
+pub use producer::{Delivered, Failure, ProduceError, Producer, TopicHandle};
+
+/// What librdkafka answered, in words for people: the call that failed, and its reason.
+#[derive(Clone, Debug, Error)]
+#[error("{call}: {reason}")]
+pub struct KafkaError {
+    pub call: &'static str,
+    pub reason: String,
+}
+
+impl KafkaError {
+    fn new(call: &'static str, reason: impl ToString) -> Self {
+        Self { call, reason: reason.to_string() }
+    }
+}

@@ -1,0 +1,2 @@
+//! A running pipeline.
+mod ledger;

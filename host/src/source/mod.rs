@@ -1,0 +1,189 @@
+//! The source of a lane: one Kafka consumer whose messages are gathered into batches of one topic-partition each.
+//!
+//! A batch is due when its rows or bytes reach the policy, or when its oldest row has waited for `linger`. What is
+//! gathered and not yet due is bounded (`gather.rs`), whatever the number of partitions.
+//!
+//! Each assignment of a partition is an **epoch**: a number that never comes back. A batch carries the epoch of its
+//! partition, and the ledger forgets an epoch when its partition is given up, so that nothing that was in flight then
+//! can commit later.
+
+use std::{
+    collections::HashMap,
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    batch::Batch,
+    kafka::{Consumer, Event, KafkaError, Message, Partition, Settings, StartAt},
+};
+
+mod gather;
+use gather::Gather;
+
+/// When a batch is due. The first condition that is met counts.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchPolicy {
+    /// 1 to 10,000.
+    pub records: usize,
+    /// Bytes of keys and values.
+    pub bytes: usize,
+    /// How long a row may wait for others.
+    pub linger: Duration,
+}
+
+/// What the source needs to know.
+#[derive(Clone, Debug)]
+pub struct SourceSettings {
+    pub kafka: Settings,
+    pub topics: Vec<String>,
+    pub group: String,
+    pub start: StartAt,
+    pub batch: BatchPolicy,
+}
+
+/// A partition in this lane's hands.
+#[derive(Clone, Debug)]
+pub struct Assignment {
+    pub partition: Partition,
+    pub epoch: u64,
+    /// Where the group stood at assignment, where it stood anywhere.
+    pub begins: Option<i64>,
+}
+
+/// What the lane has to act on.
+#[derive(Debug)]
+pub enum SourceEvent {
+    /// Already taken up; records may follow.
+    Assigned(Vec<Assignment>),
+    /// To be answered by [`Source::release`] once what is in flight is settled and committed.
+    Revoked { partitions: Vec<Assignment>, lost: bool },
+    /// A commit in the background failed; a later one covers it.
+    CommitFailed(KafkaError),
+    /// Something is wrong; the client goes on trying unless `fatal`.
+    Error { error: KafkaError, fatal: bool },
+}
+
+/// See the module's documentation.
+pub struct Source {
+    consumer: Rc<Consumer>,
+    start: StartAt,
+    gather: Gather,
+    assigned: HashMap<Partition, Assignment>,
+    epochs: u64,
+    noted: Vec<Event>,
+}
+
+impl Source {
+    /// Connects in the background.
+    ///
+    /// # Errors
+    /// A property that librdkafka does not know, or a value that it refuses.
+    pub fn new(settings: &SourceSettings) -> Result<Self, KafkaError> {
+        let consumer = Consumer::new(&settings.kafka, &settings.group, &settings.topics)?;
+        Ok(Self {
+            consumer: Rc::new(consumer),
+            start: settings.start,
+            gather: Gather::new(settings.batch),
+            assigned: HashMap::new(),
+            epochs: 0,
+            noted: Vec::new(),
+        })
+    }
+
+    /// Serves the group: never blocks, but at an assignment, when offsets are asked for.
+    ///
+    /// # Errors
+    /// The brokers did not answer at an assignment: the lane starts over.
+    pub fn poll(&mut self, events: &mut Vec<SourceEvent>) -> Result<(), KafkaError> {
+        self.consumer.poll(&mut self.noted);
+        for event in std::mem::take(&mut self.noted) {
+            events.push(match event {
+                Event::Assigned(partitions) => SourceEvent::Assigned(self.take_up(&partitions)?),
+                Event::Revoked { partitions, lost } => {
+                    let partitions: Vec<_> =
+                        partitions.iter().filter_map(|partition| self.assigned.remove(partition)).collect();
+                    self.gather.forget(partitions.iter().map(|assignment| assignment.epoch));
+                    SourceEvent::Revoked { partitions, lost }
+                }
+                Event::CommitFailed(error) => SourceEvent::CommitFailed(error),
+                Event::Error { error, fatal } => SourceEvent::Error { error, fatal },
+            });
+        }
+        Ok(())
+    }
+
+    /// Gives revoked partitions back to the group.
+    ///
+    /// # Errors
+    /// librdkafka refuses, for instance because the consumer is fenced: the lane starts over.
+    pub fn release(&self, partitions: &[Assignment]) -> Result<(), KafkaError> {
+        let partitions: Vec<_> = partitions.iter().map(|assignment| assignment.partition.clone()).collect();
+        self.consumer.unassign(&partitions)
+    }
+
+    /// Takes what librdkafka has fetched, waiting up to `wait` for a first message, or less where a batch is due
+    /// earlier.
+    ///
+    /// # Errors
+    /// A partition cannot be read on: the lane starts over.
+    pub fn receive(&mut self, wait: Duration) -> Result<(), KafkaError> {
+        let now = Instant::now();
+        let wait = self.gather.due_in(now).map_or(wait, |due| wait.min(due));
+        let (gather, mut failed) = (&mut self.gather, None);
+        self.consumer.receive(gather.room(), wait, &mut |message: Message| match message.error() {
+            None => gather.push(message, now),
+            Some(error) => failed = Some(error),
+        });
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// The next batch that is due, the longest waiting first.
+    pub fn next_batch(&mut self) -> Option<Batch> {
+        let gathered = self.gather.next_due(Instant::now())?;
+        Some(Batch {
+            topic: gathered.topic,
+            partition: gathered.partition,
+            epoch: gathered.epoch,
+            bytes: gathered.bytes,
+            rows: Rc::new(self.consumer.rows(gathered.messages)),
+        })
+    }
+
+    /// Commits next offsets: in the background, or waiting for the answer.
+    ///
+    /// # Errors
+    /// With `wait`, that the group refused.
+    pub fn commit(&self, offsets: impl Iterator<Item = (Partition, i64)>, wait: bool) -> Result<(), KafkaError> {
+        self.consumer.commit(offsets, wait)
+    }
+
+    /// The partitions in this lane's hands.
+    pub fn assignments(&self) -> impl Iterator<Item = &Assignment> {
+        self.assigned.values()
+    }
+
+    /// The offset of the next record to come, as of the last fetch.
+    pub fn end(&self, partition: &Partition) -> Option<i64> {
+        self.consumer.end(partition)
+    }
+
+    fn take_up(&mut self, partitions: &[Partition]) -> Result<Vec<Assignment>, KafkaError> {
+        let begins = self.consumer.assign(partitions, self.start)?;
+        let assignments: Vec<_> = partitions
+            .iter()
+            .map(|partition| {
+                self.epochs += 1;
+                let begins = begins.get(partition).copied();
+                Assignment { partition: partition.clone(), epoch: self.epochs, begins }
+            })
+            .collect();
+        for assignment in &assignments {
+            let Partition { topic, partition } = &assignment.partition;
+            self.gather.expect(Arc::clone(topic), *partition, assignment.epoch);
+            self.assigned.insert(assignment.partition.clone(), assignment.clone());
+        }
+        Ok(assignments)
+    }
+}
