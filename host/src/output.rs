@@ -114,6 +114,12 @@ struct Source<'a> {
 }
 
 impl Record<'_> {
+    /// The record with a null value written as it is: a tombstone on its way to the dead letters stays one.
+    pub fn unchanged(mut self) -> Self {
+        self.op = Op::Put;
+        self
+    }
+
     /// Offset of the row that it came from.
     pub fn offset(&self) -> i64 {
         self.source.rows.offset(self.row as usize)

@@ -164,6 +164,11 @@ impl Source {
         self.assigned.values()
     }
 
+    /// Where the group stood when the partition was assigned.
+    pub fn begins(&self, partition: &Partition) -> Option<i64> {
+        self.assigned.get(partition)?.begins
+    }
+
     /// The offset of the next record to come, as of the last fetch.
     pub fn end(&self, partition: &Partition) -> Option<i64> {
         self.consumer.end(partition)

@@ -1,0 +1,23 @@
+//! The contract in Rust, generated from `wit/transform.wit`. Columns are lowered from borrowed slices: a batch crosses
+//! without a copy on our side.
+
+pub(super) mod columns {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "transform",
+        ownership: Borrowing { duplicate_if_necessary: true },
+    });
+}
+
+pub(super) mod records {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "transform-records",
+        ownership: Borrowing { duplicate_if_necessary: true },
+        with: {
+            "wasmill:transform/log": super::columns::wasmill::transform::log,
+            "wasmill:transform/metrics": super::columns::wasmill::transform::metrics,
+            "wasmill:transform/types": super::columns::wasmill::transform::types,
+        },
+    });
+}

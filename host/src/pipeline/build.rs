@@ -1,0 +1,87 @@
+//! From a pipeline's configuration to the parts of a lane. Nothing is spawned and no record is read by `check`.
+
+use thiserror::Error;
+
+use super::{Deps, dead_letter::DeadLetters, flight::Flight, shared::Shared};
+use crate::{
+    config,
+    kafka::{KafkaError, Settings, StartAt},
+    sink::{
+        Sink, SinkError,
+        kafka::{KafkaSink, KafkaSinkSettings},
+    },
+    source::{BatchPolicy, Source, SourceSettings},
+};
+
+/// What a pipeline asks for cannot be built.
+#[derive(Debug, Error)]
+pub enum BuildError {
+    #[error("source: {0}")]
+    Source(KafkaError),
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    #[error("a thread cannot be started: {0}")]
+    Thread(std::io::Error),
+    #[error("`delivery: exactly-once` is not available in this version: use `at-least-once`")]
+    ExactlyOnce,
+}
+
+/// Builds everything once and throws it away, so that a wrong property or address is said at once.
+pub(super) fn check(spec: &config::Pipeline, deps: &Deps) -> Result<(), BuildError> {
+    if spec.delivery == config::Delivery::ExactlyOnce {
+        return Err(BuildError::ExactlyOnce);
+    }
+    sinks(spec, deps)?;
+    dead_letters(spec)?;
+    Ok(())
+}
+
+pub(super) fn lane(shared: &Shared, _index: usize, deps: &Deps) -> Result<(Source, Flight), BuildError> {
+    let spec = &shared.spec;
+    let flight = Flight::new(sinks(spec, deps)?, dead_letters(spec)?);
+    let source = Source::new(&source_settings(&spec.source)).map_err(BuildError::Source)?;
+    Ok((source, flight))
+}
+
+fn sinks(spec: &config::Pipeline, deps: &Deps) -> Result<Vec<Box<dyn Sink>>, BuildError> {
+    spec.sinks.iter().map(|(name, sink)| one_sink(name, sink, deps)).collect()
+}
+
+fn one_sink(name: &str, sink: &config::Sink, _deps: &Deps) -> Result<Box<dyn Sink>, BuildError> {
+    Ok(match sink {
+        config::Sink::Kafka(kafka) => Box::new(KafkaSink::new(name, &kafka_settings(kafka))?),
+        _ => return Err(BuildError::ExactlyOnce),
+    })
+}
+
+fn dead_letters(spec: &config::Pipeline) -> Result<Option<DeadLetters>, BuildError> {
+    let Some(dead_letter) = &spec.errors.dead_letter else { return Ok(None) };
+    Ok(Some(DeadLetters::new(&kafka_settings(&dead_letter.kafka))?))
+}
+
+fn kafka_settings(sink: &config::KafkaSink) -> KafkaSinkSettings {
+    KafkaSinkSettings { kafka: settings(&sink.brokers, &sink.properties), topic: sink.topic.clone() }
+}
+
+fn settings(brokers: &[String], properties: &config::Properties) -> Settings {
+    let properties = properties.iter().map(|(name, value)| (name.to_owned(), value.expose().to_owned())).collect();
+    Settings { brokers: brokers.to_vec(), properties }
+}
+
+fn source_settings(source: &config::KafkaSource) -> SourceSettings {
+    SourceSettings {
+        kafka: settings(&source.brokers, &source.properties),
+        topics: source.topics.clone(),
+        group: source.group.clone(),
+        start: match source.start {
+            config::Start::Earliest => StartAt::Earliest,
+            config::Start::Latest => StartAt::Latest,
+            config::Start::At(time) => StartAt::Time(time),
+        },
+        batch: BatchPolicy {
+            records: source.batch.records,
+            bytes: source.batch.bytes,
+            linger: source.batch.linger,
+        },
+    }
+}

@@ -1,0 +1,336 @@
+//! What a lane has in flight: batches whose deliveries are not all settled, and the ledger that says what may be
+//! committed.
+
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+use super::{
+    dead_letter::{DEAD_LETTERS, DeadLetter, DeadLetters, STAGE_SINK, STAGE_TRANSFORM},
+    ledger::{Entry, Ledger},
+    release::Release,
+    status::Counters,
+    transform::Transformed,
+};
+use crate::{
+    batch::Batch,
+    kafka::Partition,
+    output::{Record, View},
+    sink::{Outcome, Settlement, Sink, Ticket},
+    source::{Assignment, Source},
+};
+
+/// Rows of batches in flight before the lane reads no more.
+const ROWS_MAX: usize = 200_000;
+
+/// Bytes of keys, values and outputs of batches in flight before the lane reads no more.
+const BYTES_MAX: usize = 64 << 20;
+
+/// How often offsets are committed while records flow. What is settled and not committed is delivered again after a
+/// crash.
+const COMMIT_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Why a lane cannot go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Stuck {
+    /// Start over from what is committed.
+    Restart(String),
+    /// A person has to look.
+    Failed(String),
+}
+
+/// A batch with open deliveries. Its rows stay, for dead letters.
+struct Open {
+    batch: Batch,
+    bytes: usize,
+    tally: Tally,
+}
+
+/// What a batch adds to the counters once it is through.
+#[derive(Clone, Copy, Default)]
+struct Tally {
+    rows: u64,
+    out: u64,
+    dropped: u64,
+    dead: u64,
+}
+
+pub(super) struct Flight {
+    sinks: Vec<Box<dyn Sink>>,
+    dead_letters: Option<DeadLetters>,
+    ledger: Ledger,
+    open: HashMap<u64, Open>,
+    /// Partition and next offset to be read, by epoch.
+    epochs: HashMap<u64, (Partition, Option<i64>)>,
+    batches: u64,
+    rows: usize,
+    bytes: usize,
+    settled: Vec<Settlement>,
+    committed_at: Instant,
+}
+
+impl Flight {
+    pub(super) fn new(sinks: Vec<Box<dyn Sink>>, dead_letters: Option<DeadLetters>) -> Self {
+        Self {
+            sinks,
+            dead_letters,
+            ledger: Ledger::default(),
+            open: HashMap::new(),
+            epochs: HashMap::new(),
+            batches: 0,
+            rows: 0,
+            bytes: 0,
+            settled: Vec::new(),
+            committed_at: Instant::now(),
+        }
+    }
+
+    pub(super) fn begin(&mut self, assignment: &Assignment) {
+        self.ledger.begin(assignment.epoch);
+        self.epochs.insert(assignment.epoch, (assignment.partition.clone(), assignment.begins));
+    }
+
+    pub(super) fn forget(&mut self, epoch: u64) {
+        self.ledger.forget(epoch);
+        self.epochs.remove(&epoch);
+        let gone: Vec<u64> =
+            self.open.iter().filter(|(_, open)| open.batch.epoch == epoch).map(|(batch, _)| *batch).collect();
+        gone.into_iter().for_each(|batch| self.land(batch));
+    }
+
+    /// Next offset to be given to the module, by partition.
+    pub(super) fn positions(&self) -> impl Iterator<Item = (u64, &Partition, Option<i64>)> {
+        self.epochs.iter().map(|(epoch, (partition, next))| (*epoch, partition, *next))
+    }
+
+    /// End of what is settled of an epoch.
+    pub(super) fn settled(&self, epoch: u64) -> Option<i64> {
+        self.ledger.settled(epoch)
+    }
+
+    /// Whether every sink takes another batch, and what is in flight is within its bounds.
+    pub(super) fn has_room(&mut self) -> bool {
+        self.rows < ROWS_MAX
+            && self.bytes < BYTES_MAX
+            && self.dead_letters.as_mut().is_none_or(DeadLetters::ready)
+            && self.sinks.iter_mut().all(|sink| sink.ready())
+    }
+
+    /// Hands the outputs of a batch to their sinks and its rejects to the dead letters.
+    ///
+    /// # Errors
+    /// Rejects without a place for them: nothing of the batch was handed over then.
+    pub(super) fn deliver(
+        &mut self,
+        batch: Batch,
+        transformed: &Transformed,
+        release: &Release,
+        counters: &Counters,
+    ) -> Result<(), Stuck> {
+        let letters = letters(transformed);
+        if let (Some(letter), None) = (letters.first(), &self.dead_letters) {
+            return Err(no_dead_letters(&batch, letter));
+        }
+        self.batches += 1;
+        let number = self.batches;
+        let Transformed { parts, .. } = transformed;
+        let takes = |sink: usize| {
+            parts.iter().any(|part| !part.output.rows.is_empty() && release.router.takes_any(sink, &part.output.routes))
+        };
+        let takers: Vec<usize> = (0..self.sinks.len()).filter(|sink| takes(*sink)).collect();
+        let deliveries = takers.len() as u32 + u32::from(!letters.is_empty());
+
+        let rows = batch.rows.len();
+        let next = batch.rows.offset(rows - 1) + 1;
+        if let Some((_, position)) = self.epochs.get_mut(&batch.epoch) {
+            *position = Some(next);
+        }
+        let entry = Entry { epoch: batch.epoch, batch: number };
+        self.ledger.enter(entry, next, deliveries);
+        let tally = tally(transformed, rows, letters.len());
+        if deliveries == 0 {
+            tally.count(counters);
+            return Ok(());
+        }
+        for sink in takers {
+            let mut records = parts.iter().flat_map(|part| {
+                let view = View { batch: &batch, base: part.base, output: &part.output };
+                view.records().filter(|record: &Record<'_>| release.router.takes(sink, record))
+            });
+            self.sinks[sink].deliver(Ticket { batch: number, sink: sink as u16 }, &batch, &mut records);
+        }
+        if !letters.is_empty()
+            && let Some(dead_letters) = &mut self.dead_letters
+        {
+            dead_letters.deliver(number, &batch, &letters, &release.module, release.id);
+        }
+        let bytes = batch.bytes + parts.iter().map(|part| part.output.byte_len()).sum::<usize>();
+        self.rows += rows;
+        self.bytes += bytes;
+        self.open.insert(number, Open { batch, bytes, tally });
+        Ok(())
+    }
+
+    /// Takes in what the sinks settled.
+    ///
+    /// # Errors
+    /// A sink that cannot go on, or poison records without a place for them.
+    pub(super) fn settle(&mut self, release: &Release, counters: &Counters) -> Result<(), Stuck> {
+        let mut settled = std::mem::take(&mut self.settled);
+        self.sinks.iter_mut().for_each(|sink| sink.poll(&mut settled));
+        if let Some(dead_letters) = &mut self.dead_letters {
+            dead_letters.poll(&mut settled);
+        }
+        for Settlement { ticket, outcome } in settled.drain(..) {
+            match outcome {
+                Outcome::Delivered => self.count_down(ticket.batch, counters),
+                Outcome::Rejected(rejected) if ticket.sink == DEAD_LETTERS => {
+                    let reason = rejected.first().map_or("", |rejected| &rejected.reason);
+                    return Err(Stuck::Failed(format!("the dead letter topic takes no dead letter: {reason}")));
+                }
+                Outcome::Rejected(rejected) => {
+                    let letters: Vec<_> = rejected
+                        .into_iter()
+                        .map(|rejected| DeadLetter {
+                            row: rejected.row,
+                            stage: STAGE_SINK,
+                            reason: rejected.reason,
+                            backtrace: vec![],
+                        })
+                        .collect();
+                    self.bury(ticket.batch, &letters, release)?;
+                }
+                Outcome::Unknown(reason) => return Err(Stuck::Restart(reason)),
+                Outcome::Failed(reason) => return Err(Stuck::Failed(reason)),
+            }
+        }
+        self.settled = settled;
+        Ok(())
+    }
+
+    /// Sends rows that a sink refused to the dead letters; the open delivery is theirs from now on.
+    fn bury(&mut self, batch: u64, letters: &[DeadLetter], release: &Release) -> Result<(), Stuck> {
+        let Some(open) = self.open.get_mut(&batch) else { return Ok(()) };
+        let Some(dead_letters) = &mut self.dead_letters else {
+            return Err(match letters.first() {
+                Some(letter) => no_dead_letters(&open.batch, letter),
+                None => Stuck::Failed("a sink refused a record".into()),
+            });
+        };
+        let dead = letters.len() as u64;
+        open.tally.dead += dead;
+        open.tally.out = open.tally.out.saturating_sub(dead);
+        dead_letters.deliver(batch, &open.batch, letters, &release.module, release.id);
+        Ok(())
+    }
+
+    fn count_down(&mut self, batch: u64, counters: &Counters) {
+        let Some(open) = self.open.get(&batch) else { return };
+        if self.ledger.settle(Entry { epoch: open.batch.epoch, batch }) {
+            open.tally.count(counters);
+            self.land(batch);
+        }
+    }
+
+    fn land(&mut self, batch: u64) {
+        if let Some(open) = self.open.remove(&batch) {
+            self.rows -= open.batch.rows.len();
+            self.bytes -= open.bytes;
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// Batches in flight.
+    pub(super) fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Why there is no room, for people.
+    pub(super) fn full_sinks(&mut self) -> String {
+        let full: Vec<String> =
+            self.sinks.iter_mut().enumerate().filter_map(|(index, sink)| (!sink.ready()).then(|| index.to_string())).collect();
+        format!("{} batches wait for their sinks (full: {})", self.open.len(), full.join(", "))
+    }
+
+    /// Whether everything read of these epochs is settled.
+    pub(super) fn is_settled(&self, mut epochs: impl Iterator<Item = u64>) -> bool {
+        epochs.all(|epoch| self.ledger.is_settled(epoch))
+    }
+
+    /// Commits what may be committed: in the background when it is time, or now and waiting for the answer.
+    ///
+    /// # Errors
+    /// With `now`, that the group refused.
+    pub(super) fn commit(&mut self, source: &Source, now: bool) -> Result<(), Stuck> {
+        if !now && self.committed_at.elapsed() < COMMIT_INTERVAL {
+            return Ok(());
+        }
+        self.committed_at = Instant::now();
+        let taken = self.ledger.take();
+        let offsets =
+            taken.iter().filter_map(|(epoch, next)| Some((self.epochs.get(epoch)?.0.clone(), *next)));
+        source.commit(offsets, now).map_err(|error| Stuck::Restart(error.to_string()))
+    }
+
+    /// A commit in the background failed: the next one says it again.
+    pub(super) fn recommit(&mut self) {
+        self.ledger.retake();
+    }
+}
+
+impl Tally {
+    fn count(self, counters: &Counters) {
+        let add = |counter: &AtomicU64, by| counter.fetch_add(by, Relaxed);
+        add(&counters.records_in, self.rows);
+        add(&counters.records_out, self.out);
+        add(&counters.dropped, self.dropped);
+        add(&counters.dead_lettered, self.dead);
+        add(&counters.batches, 1);
+    }
+}
+
+fn tally(transformed: &Transformed, rows: usize, dead: usize) -> Tally {
+    let out: usize = transformed.parts.iter().map(|part| part.output.rows.len()).sum();
+    // Distinct rows that came out; rows never descend, so equal ones are neighbours.
+    let kept: usize = transformed
+        .parts
+        .iter()
+        .map(|part| part.output.rows.chunk_by(|before, after| before == after).count())
+        .sum();
+    Tally { rows: rows as u64, out: out as u64, dropped: (rows - kept - dead) as u64, dead: dead as u64 }
+}
+
+/// What the module rejected and what failed it, in the order of rows.
+fn letters(transformed: &Transformed) -> Vec<DeadLetter> {
+    let rejects = transformed.parts.iter().flat_map(|part| {
+        part.output.rejects.iter().map(|reject| DeadLetter {
+            row: part.base + reject.row,
+            stage: STAGE_TRANSFORM,
+            reason: reject.reason.clone(),
+            backtrace: vec![],
+        })
+    });
+    let poison = transformed.poison.iter().map(|poison| DeadLetter {
+        row: poison.row,
+        stage: STAGE_TRANSFORM,
+        reason: poison.reason.clone(),
+        backtrace: poison.backtrace.clone(),
+    });
+    let mut letters: Vec<_> = rejects.chain(poison).collect();
+    letters.sort_by_key(|letter| letter.row);
+    letters
+}
+
+fn no_dead_letters(batch: &Batch, letter: &DeadLetter) -> Stuck {
+    let offset = batch.rows.offset(letter.row as usize);
+    Stuck::Failed(format!(
+        "the record at {}[{}] offset {offset} cannot be processed ({}), and the pipeline has no dead letters: add \
+         `errors: {{ dead_letter: {{ kafka: {{ topic: ... }} }} }}`, or swap to a module that takes the record",
+        batch.topic, batch.partition, letter.reason
+    ))
+}

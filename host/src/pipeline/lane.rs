@@ -1,0 +1,316 @@
+//! A lane: one OS thread with one consumer, one module instance and its sinks.
+//!
+//! ```text
+//! serve the group -> settle -> commit -> adopt the live release -> receive -> transform -> deliver -> ...
+//! ```
+//!
+//! Nothing in the loop blocks for long, so the group is served whatever the sinks do: when they have no room, the lane
+//! reads no more and goes on polling, and librdkafka's bounded queue is the back-pressure. A batch sees one release.
+//! A lane that cannot go on ends, and its supervisor starts a new one from what is committed.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+use super::{
+    backoff::Backoff,
+    flight::{Flight, Stuck},
+    release::Release,
+    shared::{Shared, Wish},
+    status::{PartitionStatus, State},
+    transform::{Refused, Transformer},
+};
+use crate::{
+    batch::Batch,
+    kafka::KafkaError,
+    source::{Assignment, Source, SourceEvent},
+};
+
+/// Longest wait for a record before the loop comes round: settlements, commits and the group are served as often.
+const IDLE_WAIT: Duration = Duration::from_millis(20);
+
+/// Wait while the sinks have no room, or nothing is to be read.
+const BUSY_WAIT: Duration = Duration::from_millis(1);
+
+/// How long what is in flight of a revoked partition may take to be delivered. Beyond half of the session timeout the
+/// group would take the partition away; it is then delivered again by its next owner.
+const REVOKE_DEADLINE: Duration = Duration::from_secs(20);
+
+/// How long sinks may have no room before the pipeline shows as stalled.
+const STALLED_AFTER: Duration = Duration::from_secs(5);
+
+const STATUS_INTERVAL: Duration = Duration::from_millis(250);
+
+/// How a lane ended.
+#[derive(Debug)]
+pub(super) enum End {
+    /// As wished. What was still in flight at the deadline is read again later.
+    Stopped { left: usize },
+    Stuck(Stuck),
+}
+
+/// A batch that the module asked to have again.
+struct Held {
+    batch: Batch,
+    attempt: u32,
+    until: Instant,
+}
+
+pub(super) struct Lane<'a> {
+    shared: &'a Shared,
+    index: usize,
+    source: Source,
+    flight: Flight,
+    transformer: Transformer,
+    held: Option<Held>,
+    /// Epochs of which it was said where the live release began.
+    announced: HashSet<u64>,
+    events: Vec<SourceEvent>,
+    full_since: Option<Instant>,
+    reported_at: Option<Instant>,
+}
+
+impl<'a> Lane<'a> {
+    pub(super) fn new(shared: &'a Shared, index: usize, source: Source, flight: Flight) -> Self {
+        Self {
+            shared,
+            index,
+            source,
+            flight,
+            transformer: Transformer::new(shared.release()),
+            held: None,
+            announced: HashSet::new(),
+            events: Vec::new(),
+            full_since: None,
+            reported_at: None,
+        }
+    }
+
+    pub(super) fn run(mut self) -> End {
+        if let Err(error) = self.transformer.warm_up() {
+            return End::Stuck(Stuck::Failed(error.to_string()));
+        }
+        loop {
+            let wish = self.shared.wish();
+            if let Wish::Stop(deadline) = wish {
+                return self.finish(deadline);
+            }
+            if let Err(stuck) = self.turn(wish == Wish::Pause) {
+                return End::Stuck(stuck);
+            }
+        }
+    }
+
+    fn turn(&mut self, paused: bool) -> Result<(), Stuck> {
+        self.serve_group()?;
+        self.settle()?;
+        self.flight.commit(&self.source, false)?;
+        self.adopt();
+        self.report();
+        let room = self.flight.has_room();
+        self.note_room(room);
+        if paused {
+            self.shared.wait(IDLE_WAIT);
+        } else if !room {
+            self.shared.wait(BUSY_WAIT);
+        } else if let Some(held) = self.held.take_if(|held| held.until <= Instant::now()) {
+            self.process(held.batch, held.attempt)?;
+        } else if let Some(held) = &self.held {
+            let wait = held.until.saturating_duration_since(Instant::now()).min(IDLE_WAIT);
+            self.shared.wait(wait);
+        } else {
+            self.source.receive(IDLE_WAIT).map_err(restart)?;
+            while self.held.is_none()
+                && self.flight.has_room()
+                && let Some(batch) = self.source.next_batch()
+            {
+                self.process(batch, 0)?;
+                self.settle()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a batch to the live release and its outputs to the sinks.
+    fn process(&mut self, batch: Batch, attempt: u32) -> Result<(), Stuck> {
+        let attempt = if self.adopt() { 0 } else { attempt };
+        self.announce(&batch);
+        let started = Instant::now();
+        let (transformer, source, events) = (&mut self.transformer, &mut self.source, &mut self.events);
+        let mut unserved = None;
+        let transformed = transformer.transform(&batch, attempt, &mut || {
+            unserved = source.poll(events).err().or(unserved.take());
+        });
+        if let Some(error) = unserved {
+            return Err(restart(error));
+        }
+        let counters = &self.shared.counters;
+        counters.module_ns.fetch_add(u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX), Relaxed);
+        counters.guest_memory.store(self.transformer.memory_bytes() as u64, Relaxed);
+        match transformed {
+            Ok(transformed) => {
+                counters.bytes_in.fetch_add(batch.bytes as u64, Relaxed);
+                self.flight.deliver(batch, &transformed, self.transformer.release(), counters)
+            }
+            Err(Refused::Stop(reason)) => Err(Stuck::Failed(reason)),
+            Err(Refused::Again(reason)) => self.hold(batch, attempt, &reason),
+        }
+    }
+
+    fn hold(&mut self, batch: Batch, attempt: u32, reason: &str) -> Result<(), Stuck> {
+        let errors = &self.shared.spec.errors;
+        if attempt >= errors.retries {
+            let retries = errors.retries;
+            return Err(Stuck::Failed(format!("the module asked for more than {retries} retries of {batch:?}: {reason}")));
+        }
+        self.shared.counters.retried.fetch_add(batch.rows.len() as u64, Relaxed);
+        let wait = Backoff { from: errors.backoff.from, to: errors.backoff.to }.wait(attempt, rand::random());
+        tracing::debug!(pipeline = self.shared.spec.name, attempt, reason, "the module asks for a retry");
+        self.held = Some(Held { batch, attempt: attempt + 1, until: Instant::now() + wait });
+        Ok(())
+    }
+
+    /// Takes up the live release where it changed. It begins at the next record of each partition.
+    fn adopt(&mut self) -> bool {
+        if self.shared.is_live(self.transformer.release()) {
+            return false;
+        }
+        let release = self.shared.release();
+        let changed = self.transformer.adopt(&release);
+        self.announced.clear();
+        let begins: Vec<_> = self
+            .flight
+            .positions()
+            .filter_map(|(epoch, partition, next)| Some((epoch, partition.clone(), next?)))
+            .collect();
+        for (epoch, partition, next) in begins {
+            self.shared.began(release.id, &partition, next);
+            self.announced.insert(epoch);
+        }
+        changed
+    }
+
+    fn announce(&mut self, batch: &Batch) {
+        if self.announced.insert(batch.epoch) {
+            let partition = crate::kafka::Partition { topic: Arc::clone(&batch.topic), partition: batch.partition };
+            self.shared.began(self.transformer.release().id, &partition, batch.rows.offset(0));
+        }
+    }
+
+    fn settle(&mut self) -> Result<(), Stuck> {
+        let release: &Release = self.transformer.release();
+        self.flight.settle(release, &self.shared.counters)
+    }
+
+    fn serve_group(&mut self) -> Result<(), Stuck> {
+        self.source.poll(&mut self.events).map_err(restart)?;
+        for event in std::mem::take(&mut self.events) {
+            match event {
+                SourceEvent::Assigned(assignments) => {
+                    self.shared.counters.rebalances.fetch_add(1, Relaxed);
+                    tracing::info!(
+                        pipeline = self.shared.spec.name,
+                        lane = self.index,
+                        partitions = ?names(&assignments),
+                        "assigned"
+                    );
+                    assignments.iter().for_each(|assignment| self.flight.begin(assignment));
+                }
+                SourceEvent::Revoked { partitions, lost } => self.give_up(&partitions, lost)?,
+                SourceEvent::CommitFailed(error) => {
+                    tracing::warn!(pipeline = self.shared.spec.name, %error, "commit failed, will be repeated");
+                    self.flight.recommit();
+                }
+                SourceEvent::Error { error, fatal: true } => return Err(restart(error)),
+                SourceEvent::Error { error, fatal: false } => {
+                    tracing::warn!(pipeline = self.shared.spec.name, lane = self.index, %error, "consumer error");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Drains revoked partitions, commits, and gives them back to the group.
+    fn give_up(&mut self, partitions: &[Assignment], lost: bool) -> Result<(), Stuck> {
+        tracing::info!(pipeline = self.shared.spec.name, lane = self.index, partitions = ?names(partitions), lost, "revoked");
+        if let Some(held) = &self.held
+            && partitions.iter().any(|assignment| assignment.epoch == held.batch.epoch)
+        {
+            self.held = None;
+        }
+        let epochs = || partitions.iter().map(|assignment| assignment.epoch);
+        let deadline = Instant::now() + REVOKE_DEADLINE;
+        while !lost && !self.flight.is_settled(epochs()) && Instant::now() < deadline {
+            self.settle()?;
+            self.shared.wait(BUSY_WAIT);
+        }
+        if !lost && !partitions.is_empty() {
+            if let Err(stuck) = self.flight.commit(&self.source, true) {
+                tracing::warn!(pipeline = self.shared.spec.name, ?stuck, "commit at revocation failed");
+            }
+        }
+        for epoch in epochs() {
+            self.flight.forget(epoch);
+            self.announced.remove(&epoch);
+        }
+        self.source.release(partitions).map_err(restart)
+    }
+
+    /// Delivers and commits what is in flight, and leaves the group.
+    fn finish(mut self, deadline: Instant) -> End {
+        while !self.flight.is_empty() && Instant::now() < deadline {
+            if let Err(stuck) = self.serve_group().and_then(|()| self.settle()) {
+                tracing::warn!(pipeline = self.shared.spec.name, ?stuck, "while stopping");
+                break;
+            }
+            self.shared.wait(BUSY_WAIT);
+        }
+        if let Err(stuck) = self.flight.commit(&self.source, true) {
+            tracing::warn!(pipeline = self.shared.spec.name, ?stuck, "last commit failed");
+        }
+        self.reported_at = None;
+        self.report();
+        End::Stopped { left: self.flight.len() }
+    }
+
+    fn note_room(&mut self, room: bool) {
+        if room {
+            if self.full_since.take().is_some() {
+                self.shared.set_trouble(self.index, None);
+            }
+            return;
+        }
+        let since = *self.full_since.get_or_insert_with(Instant::now);
+        if since.elapsed() > STALLED_AFTER {
+            let reason = self.flight.full_sinks();
+            self.shared.set_trouble(self.index, Some((State::Stalled, reason)));
+        }
+    }
+
+    fn report(&mut self) {
+        if self.reported_at.is_some_and(|at| at.elapsed() < STATUS_INTERVAL) {
+            return;
+        }
+        self.reported_at = Some(Instant::now());
+        let partitions = self.flight.positions().map(|(epoch, partition, position)| {
+            let committed = self.flight.settled(epoch).or_else(|| self.source.begins(partition));
+            let end = self.source.end(partition);
+            let lag = end.zip(committed.or(position)).map(|(end, next)| (end - next).max(0));
+            (partition.clone(), PartitionStatus { position, committed, end, lag })
+        });
+        self.shared.set_partitions(self.index, partitions.collect());
+    }
+}
+
+fn restart(error: KafkaError) -> Stuck {
+    Stuck::Restart(error.to_string())
+}
+
+fn names(assignments: &[Assignment]) -> Vec<String> {
+    assignments
+        .iter()
+        .map(|assignment| format!("{}[{}]", assignment.partition.topic, assignment.partition.partition))
+        .collect()
+}

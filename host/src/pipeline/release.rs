@@ -1,0 +1,126 @@
+//! A release: one module with its config and limits, ready to take over a pipeline. Immutable.
+//!
+//! [`Release::prepare`] does everything that can fail before the live release is touched: it starts an instance for
+//! every lane, runs each once on an empty batch, and checks that every route that the module plans leads to a sink. The
+//! swap itself is then a pointer and a lane that picks up its instance at the next batch boundary.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use thiserror::Error;
+
+use crate::{
+    batch::{Columns, Reads},
+    config,
+    engine::{Call, CallError, GuestOutput, Instance, Module, StartError},
+    limits::Limits,
+    router::{RouteError, Router},
+};
+
+/// Which module a release runs.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+pub struct ModuleId {
+    pub name: String,
+    pub version: String,
+    /// `sha256:` and 64 hex digits.
+    pub digest: String,
+}
+
+/// Why a release was refused; the one before stays live.
+#[derive(Debug, Error)]
+pub enum PrepareError {
+    #[error("module {module} does not start: {source}")]
+    Start { module: String, source: StartError },
+    #[error("module {module} fails its smoke call on an empty batch: {source}")]
+    Smoke { module: String, source: CallError },
+    #[error(transparent)]
+    Route(#[from] RouteError),
+}
+
+impl PrepareError {
+    /// Stable name for machines.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Start { .. } => "module-does-not-start",
+            Self::Smoke { .. } => "smoke-call-failed",
+            Self::Route(_) => "routes-do-not-fit",
+        }
+    }
+}
+
+/// See the module's documentation.
+pub struct Release {
+    /// Counts up within a pipeline, from 1.
+    pub id: u64,
+    pub module: ModuleId,
+    /// The module's plan: its routes, in its order.
+    pub routes: Vec<String>,
+    pub reads: Reads,
+    pub limits: Limits,
+    pub(crate) router: Router,
+    code: Module,
+    config: Vec<(String, String)>,
+    guest: Arc<dyn GuestOutput>,
+    /// Instances that were started by `prepare` and wait for their lane.
+    warm: Mutex<Vec<Instance>>,
+}
+
+impl Release {
+    /// Starts and tries the module for every lane of the pipeline. Takes as long as the module's `init`; compiles
+    /// nothing.
+    ///
+    /// # Errors
+    /// The module refuses its config, traps, runs too long, or plans a route that leads nowhere.
+    pub fn prepare(
+        id: u64,
+        code: &Module,
+        module: ModuleId,
+        spec: &config::Pipeline,
+        guest: Arc<dyn GuestOutput>,
+    ) -> Result<Arc<Self>, PrepareError> {
+        let limits = spec.module.limits;
+        let config = spec.module.config.clone();
+        let name = || format!("{}@{}", module.name, module.version);
+        let mut warm = Vec::new();
+        for _ in 0..spec.source.lanes {
+            let mut instance = code
+                .instantiate(limits, &config, Arc::clone(&guest))
+                .map_err(|source| PrepareError::Start { module: name(), source })?;
+            smoke(&mut instance).map_err(|source| PrepareError::Smoke { module: name(), source })?;
+            warm.push(instance);
+        }
+        let plan = warm.first().map(|instance| instance.plan().clone()).unwrap_or_default();
+        let sinks: Vec<String> = spec.sinks.keys().cloned().collect();
+        let router = Router::new(&plan.routes, &spec.routes, &sinks)?;
+        let (routes, reads) = (plan.routes, plan.reads);
+        let (code, warm) = (code.clone(), Mutex::new(warm));
+        Ok(Arc::new(Self { id, module, routes, reads, limits, router, code, config, guest, warm }))
+    }
+
+    /// A started instance: one that `prepare` left, or a new one.
+    ///
+    /// # Errors
+    /// The module no longer starts as it did in `prepare`.
+    pub(crate) fn instance(&self) -> Result<Instance, StartError> {
+        match self.warm.lock().pop() {
+            Some(instance) => Ok(instance),
+            None => self.code.instantiate(self.limits, &self.config, Arc::clone(&self.guest)),
+        }
+    }
+
+    /// Lets go of the instances that no lane came for, once another release is live.
+    pub(crate) fn retire(&self) {
+        self.warm.lock().clear();
+    }
+}
+
+/// An empty batch: every module must bear it, and it touches no data.
+fn smoke(instance: &mut Instance) -> Result<(), CallError> {
+    let columns = Columns::default();
+    let call = Call { topic: "wasmill.smoke", partition: 0, attempt: 0, columns: &columns };
+    match instance.transform(&call) {
+        // A module that cannot work right now (a lookup that is away) is no bad module.
+        Ok(_) | Err(CallError::Retry(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}

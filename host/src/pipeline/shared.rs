@@ -1,0 +1,177 @@
+//! What a pipeline's lanes share with whoever steers them: the live release, what is wanted, and what is reported.
+//!
+//! Control reaches the lanes through this alone: a release that is read once per batch, and a wish (run, pause, stop).
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+use arc_swap::ArcSwap;
+use parking_lot::{Condvar, Mutex};
+
+use super::{
+    release::Release,
+    status::{Counters, PartitionStatus, Partitions, State, Status},
+};
+use crate::{config, kafka::Partition};
+
+/// The first record that a release was given of a partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Began {
+    pub pipeline: String,
+    pub release: u64,
+    pub topic: String,
+    pub partition: i32,
+    pub offset: i64,
+}
+
+/// Called from lane threads, a few times per swap: it must not block for long.
+pub type OnBegan = Arc<dyn Fn(Began) + Send + Sync>;
+
+/// What the lanes are to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    Run,
+    Pause,
+    /// Deliver and commit what is in flight, until this moment at the latest, and end.
+    Stop(Instant),
+}
+
+struct Steering {
+    wish: Wish,
+    /// Counts every wish and swap: a failed lane tries again when it changes.
+    turn: u64,
+}
+
+pub(super) struct Shared {
+    pub(super) spec: Arc<config::Pipeline>,
+    pub(super) counters: Counters,
+    release: ArcSwap<Release>,
+    steering: Mutex<Steering>,
+    changed: Condvar,
+    /// By lane: why it is not running.
+    trouble: Mutex<BTreeMap<usize, (State, String)>>,
+    /// By lane.
+    partitions: Mutex<BTreeMap<usize, Vec<(Partition, PartitionStatus)>>>,
+    began: OnBegan,
+}
+
+impl Shared {
+    pub(super) fn new(spec: Arc<config::Pipeline>, release: Arc<Release>, began: OnBegan, paused: bool) -> Self {
+        let wish = if paused { Wish::Pause } else { Wish::Run };
+        Self {
+            spec,
+            counters: Counters::default(),
+            release: ArcSwap::new(release),
+            steering: Mutex::new(Steering { wish, turn: 0 }),
+            changed: Condvar::new(),
+            trouble: Mutex::default(),
+            partitions: Mutex::default(),
+            began,
+        }
+    }
+
+    /// The live release: to be read once per batch.
+    pub(super) fn release(&self) -> Arc<Release> {
+        self.release.load_full()
+    }
+
+    /// Whether `release` is still the live one; cheaper than to ask for it.
+    pub(super) fn is_live(&self, release: &Arc<Release>) -> bool {
+        Arc::ptr_eq(&self.release.load(), release)
+    }
+
+    /// Makes another release the live one; answers the one before.
+    pub(super) fn swap(&self, release: Arc<Release>) -> Arc<Release> {
+        let before = self.release.swap(release);
+        self.turn(|_| {});
+        before
+    }
+
+    pub(super) fn wish(&self) -> Wish {
+        self.steering.lock().wish
+    }
+
+    /// A stop is final.
+    pub(super) fn set_wish(&self, wish: Wish) {
+        self.turn(|steering| {
+            if !matches!(steering.wish, Wish::Stop(_)) {
+                steering.wish = wish;
+            }
+        });
+    }
+
+    fn turn(&self, change: impl FnOnce(&mut Steering)) {
+        let mut steering = self.steering.lock();
+        change(&mut steering);
+        steering.turn += 1;
+        self.changed.notify_all();
+    }
+
+    /// Waits for a wish or a swap, at most for `timeout`.
+    pub(super) fn wait(&self, timeout: Duration) {
+        let mut steering = self.steering.lock();
+        self.changed.wait_for(&mut steering, timeout);
+    }
+
+    /// Waits until something is wished after this call; answers at once where the wish is to stop.
+    pub(super) fn wait_for_turn(&self) {
+        let mut steering = self.steering.lock();
+        let turn = steering.turn;
+        while steering.turn == turn && !matches!(steering.wish, Wish::Stop(_)) {
+            self.changed.wait(&mut steering);
+        }
+    }
+
+    pub(super) fn set_trouble(&self, lane: usize, trouble: Option<(State, String)>) {
+        let mut all = self.trouble.lock();
+        match trouble {
+            Some(trouble) => all.insert(lane, trouble),
+            None => all.remove(&lane),
+        };
+    }
+
+    pub(super) fn set_partitions(&self, lane: usize, partitions: Vec<(Partition, PartitionStatus)>) {
+        self.partitions.lock().insert(lane, partitions);
+    }
+
+    pub(super) fn began(&self, release: u64, partition: &Partition, offset: i64) {
+        (self.began)(Began {
+            pipeline: self.spec.name.clone(),
+            release,
+            topic: partition.topic.to_string(),
+            partition: partition.partition,
+            offset,
+        });
+    }
+
+    pub(super) fn status(&self) -> Status {
+        let release = self.release();
+        let trouble = self.trouble.lock().values().max_by_key(|(state, _)| *state == State::Failed).cloned();
+        let (state, reason) = match (self.wish(), trouble) {
+            (Wish::Stop(_), _) => (State::Stopped, None),
+            (_, Some((State::Failed, reason))) => (State::Failed, Some(reason)),
+            (Wish::Pause, _) => (State::Paused, None),
+            (Wish::Run, Some((state, reason))) => (state, Some(reason)),
+            (Wish::Run, None) => (State::Running, None),
+        };
+        let mut partitions = Partitions::new();
+        for (partition, status) in self.partitions.lock().values().flatten() {
+            partitions.entry(partition.topic.to_string()).or_default().insert(partition.partition, *status);
+        }
+        let lags: Option<Vec<i64>> = partitions.values().flat_map(|topic| topic.values().map(|one| one.lag)).collect();
+        Status {
+            pipeline: self.spec.name.clone(),
+            state,
+            reason,
+            release: release.id,
+            module: release.module.clone(),
+            records: self.counters.counts(),
+            lag: lags.filter(|lags| !lags.is_empty()).map(|lags| lags.iter().sum()),
+            rebalances: self.counters.rebalances.load(Relaxed),
+            partitions,
+        }
+    }
+}

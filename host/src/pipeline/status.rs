@@ -1,0 +1,101 @@
+//! What a pipeline tells about itself: counters that the lanes add to once per batch, and snapshots made from them.
+
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use super::release::ModuleId;
+
+/// Counts of rows and records since the pipeline was started in this process. A batch counts when its last delivery is
+/// settled, so the sum never runs ahead of what is delivered.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Rows that are through: delivered, dead-lettered or dropped on purpose.
+    pub records_in: AtomicU64,
+    /// Output records delivered; one that goes to several sinks counts once.
+    pub records_out: AtomicU64,
+    /// Rows that the module dropped on purpose.
+    pub dropped: AtomicU64,
+    /// Rows written to the dead letters.
+    pub dead_lettered: AtomicU64,
+    /// Rows of batches that the module asked to have again, each time it asked.
+    pub retried: AtomicU64,
+    /// Batches through.
+    pub batches: AtomicU64,
+    /// Wall time spent in the module, in nanoseconds.
+    pub module_ns: AtomicU64,
+    /// Bytes of keys and values read.
+    pub bytes_in: AtomicU64,
+    /// Times that the group moved partitions.
+    pub rebalances: AtomicU64,
+    /// Linear memory of the instances, in bytes, as of their last batch.
+    pub guest_memory: AtomicU64,
+}
+
+/// As [`Counters`], at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+pub struct Counts {
+    pub r#in: u64,
+    pub out: u64,
+    pub dropped: u64,
+    pub dead_lettered: u64,
+    pub retried: u64,
+}
+
+impl Counters {
+    pub fn counts(&self) -> Counts {
+        let of = |counter: &AtomicU64| counter.load(Relaxed);
+        Counts {
+            r#in: of(&self.records_in),
+            out: of(&self.records_out),
+            dropped: of(&self.dropped),
+            dead_lettered: of(&self.dead_lettered),
+            retried: of(&self.retried),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    Running,
+    Paused,
+    /// Records wait and a sink takes none, for more than some seconds.
+    Stalled,
+    /// A person has to look; `reason` says at what. A swap or a resume tries again.
+    Failed,
+    Stopped,
+}
+
+/// Where a partition stands. Offsets are those of the next record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+pub struct PartitionStatus {
+    /// Of the next record to be given to the module.
+    pub position: Option<i64>,
+    /// Of the next record of which something is still to be delivered.
+    pub committed: Option<i64>,
+    /// End of the partition as of the last fetch.
+    pub end: Option<i64>,
+    /// `end - committed`: records not yet through.
+    pub lag: Option<i64>,
+}
+
+/// By topic, then by partition.
+pub type Partitions = BTreeMap<String, BTreeMap<i32, PartitionStatus>>;
+
+/// A pipeline at one moment.
+#[derive(Clone, Debug, serde::Serialize, utoipa::ToSchema)]
+pub struct Status {
+    pub pipeline: String,
+    pub state: State,
+    pub reason: Option<String>,
+    pub release: u64,
+    pub module: ModuleId,
+    pub records: Counts,
+    /// Sum over the partitions, where all are known.
+    pub lag: Option<i64>,
+    pub rebalances: u64,
+    #[schema(value_type = Object)]
+    pub partitions: Partitions,
+}
