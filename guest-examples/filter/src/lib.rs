@@ -1,0 +1,39 @@
+//! Keeps the records whose value contains a word, or drops them.
+
+use wasmill_sdk::{Batch, Config, Describe, Error, Module, Output, Plan, Reads};
+
+struct Filter {
+    word: Vec<u8>,
+    drop: bool,
+}
+
+impl Module for Filter {
+    fn describe() -> Describe {
+        Describe::new("filter", env!("CARGO_PKG_VERSION"))
+            .summary("Keeps the records whose value contains a word.")
+            .required("contains", "the word to look for")
+            .default("drop", "whether such records are dropped instead", "false")
+    }
+
+    fn init(config: &Config) -> Result<(Self, Plan), String> {
+        let word = config.required("contains")?.as_bytes().to_vec();
+        if word.is_empty() {
+            return Err("setting `contains` is empty: every record contains nothing".into());
+        }
+        let drop = config.parse("drop", false)?;
+        Ok((Self { word, drop }, Plan::route("kept").reads(Reads::VALUES)))
+    }
+
+    fn transform(&mut self, batch: &Batch, out: &mut Output) -> Result<(), Error> {
+        for row in batch.rows() {
+            let value = row.value().unwrap_or_default();
+            let found = value.windows(self.word.len()).any(|window| window == self.word);
+            if found != self.drop {
+                out.keep(row);
+            }
+        }
+        Ok(())
+    }
+}
+
+wasmill_sdk::export!(Filter);

@@ -1,0 +1,232 @@
+//! Columns under construction: they appear with the first record that sets them, and are filled up for those that do
+//! not.
+
+use std::io;
+
+use crate::{Batch, Row, bindings::exports::wasmill::transform::columns as raw};
+
+/// A column of plain values.
+pub(super) struct Sparse<T>(Option<Vec<T>>);
+
+impl<T> Default for Sparse<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T> Sparse<T> {
+    pub(super) fn set(&mut self, index: usize, value: T, unset: impl Fn(usize) -> T) {
+        let column = self.0.get_or_insert_default();
+        column.truncate(index);
+        (column.len()..index).for_each(|record| column.push(unset(record)));
+        column.push(value);
+    }
+
+    pub(super) fn truncate(&mut self, records: usize) {
+        if let Some(column) = &mut self.0 {
+            column.truncate(records);
+        }
+    }
+
+    pub(super) fn finish(self, records: usize, unset: impl Fn(usize) -> T) -> Option<Vec<T>> {
+        let mut column = self.0?;
+        (column.len()..records).for_each(|record| column.push(unset(record)));
+        Some(column)
+    }
+}
+
+/// A column of byte strings of which some records keep their row's own.
+#[derive(Default)]
+pub(super) struct Edited {
+    touched: bool,
+    data: Vec<u8>,
+    ends: Vec<u32>,
+    nulls: Vec<u32>,
+    kept: Vec<u32>,
+}
+
+impl Edited {
+    pub(super) fn set(&mut self, index: usize, value: Option<&[u8]>) {
+        self.open(index);
+        match value {
+            Some(value) => self.data.extend_from_slice(value),
+            None => self.nulls.push(index as u32),
+        }
+        self.ends.push(self.data.len() as u32);
+    }
+
+    pub(super) fn write<E>(
+        &mut self,
+        index: usize,
+        write: impl FnOnce(&mut Writer<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.open(index);
+        let begin = self.data.len();
+        let written = write(&mut Writer { data: &mut self.data });
+        if written.is_err() {
+            self.data.truncate(begin);
+            self.kept.push(index as u32);
+        }
+        self.ends.push(self.data.len() as u32);
+        written
+    }
+
+    /// Makes room for record `index`: those before it that were not set keep their own, and what it had is forgotten.
+    fn open(&mut self, index: usize) {
+        self.touched = true;
+        self.truncate(index);
+        self.keep_up_to(index);
+    }
+
+    fn keep_up_to(&mut self, records: usize) {
+        let end = self.data.len() as u32;
+        for record in self.ends.len()..records {
+            self.kept.push(record as u32);
+            self.ends.push(end);
+        }
+    }
+
+    pub(super) fn truncate(&mut self, records: usize) {
+        if self.ends.len() <= records {
+            return;
+        }
+        self.ends.truncate(records);
+        self.data.truncate(self.ends.last().map_or(0, |end| *end as usize));
+        let below = |list: &mut Vec<u32>| list.truncate(list.partition_point(|record| (*record as usize) < records));
+        below(&mut self.nulls);
+        below(&mut self.kept);
+    }
+
+    pub(super) fn finish(mut self, records: usize) -> Option<raw::EditedColumn> {
+        if !self.touched {
+            return None;
+        }
+        self.keep_up_to(records);
+        Some(raw::EditedColumn { data: self.data, ends: self.ends, nulls: self.nulls, kept: self.kept })
+    }
+
+    /// Targets are never kept: a record without one goes where the sink is configured to.
+    pub(super) fn finish_targets(mut self, records: usize) -> Option<raw::BytesColumn> {
+        if !self.touched {
+            return None;
+        }
+        self.keep_up_to(records);
+        self.nulls.append(&mut self.kept);
+        self.nulls.sort_unstable();
+        Some(raw::BytesColumn { data: self.data, ends: self.ends, nulls: self.nulls })
+    }
+}
+
+/// Writes a value into its column.
+pub struct Writer<'a> {
+    data: &'a mut Vec<u8>,
+}
+
+impl io::Write for Writer<'_> {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.data.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    #[inline]
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.data.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The headers of all records: the contract knows no kept ones, so the first record that sets any copies those before.
+#[derive(Default)]
+pub(super) struct Headers {
+    touched: bool,
+    row_ends: Vec<u32>,
+    names: Bytes,
+    values: Bytes,
+}
+
+#[derive(Default)]
+struct Bytes {
+    data: Vec<u8>,
+    ends: Vec<u32>,
+    nulls: Vec<u32>,
+}
+
+impl Bytes {
+    fn push(&mut self, value: Option<&[u8]>) {
+        match value {
+            Some(value) => self.data.extend_from_slice(value),
+            None => self.nulls.push(self.ends.len() as u32),
+        }
+        self.ends.push(self.data.len() as u32);
+    }
+
+    fn truncate(&mut self, len: usize) {
+        self.ends.truncate(len);
+        self.data.truncate(self.ends.last().map_or(0, |end| *end as usize));
+        self.nulls.truncate(self.nulls.partition_point(|index| (*index as usize) < len));
+    }
+
+    fn finish(self) -> raw::BytesColumn {
+        raw::BytesColumn { data: self.data, ends: self.ends, nulls: self.nulls }
+    }
+}
+
+impl Headers {
+    pub(super) fn add(&mut self, index: usize, row: Row<'_>, rows: &[u32], name: &str, value: Option<&[u8]>) {
+        self.open(index, row.batch(), rows);
+        self.push(name.as_bytes(), value);
+    }
+
+    pub(super) fn clear(&mut self, index: usize, row: Row<'_>, rows: &[u32]) {
+        self.open(index, row.batch(), rows);
+        self.truncate(index);
+        self.row_ends.push(self.names.ends.len() as u32);
+    }
+
+    /// Makes record `index` the last one, with its row's own headers unless it has some already.
+    fn open(&mut self, index: usize, batch: &Batch, rows: &[u32]) {
+        self.touched = true;
+        for record in self.row_ends.len()..=index {
+            self.copy(batch, rows[record]);
+        }
+    }
+
+    fn push(&mut self, name: &[u8], value: Option<&[u8]>) {
+        self.names.push(Some(name));
+        self.values.push(value);
+        if let Some(end) = self.row_ends.last_mut() {
+            *end += 1;
+        }
+    }
+
+    fn copy(&mut self, batch: &Batch, row: u32) {
+        self.row_ends.push(self.names.ends.len() as u32);
+        for header in batch.row(row).headers() {
+            self.push(header.name, header.value);
+        }
+    }
+
+    pub(super) fn truncate(&mut self, records: usize) {
+        if self.row_ends.len() > records {
+            self.row_ends.truncate(records);
+            let left = self.row_ends.last().map_or(0, |end| *end as usize);
+            self.names.truncate(left);
+            self.values.truncate(left);
+        }
+    }
+
+    pub(super) fn finish(mut self, records: usize, batch: &Batch, rows: &[u32]) -> Option<raw::HeaderColumn> {
+        if !self.touched {
+            return None;
+        }
+        for record in self.row_ends.len()..records {
+            self.copy(batch, rows[record]);
+        }
+        Some(raw::HeaderColumn { row_ends: self.row_ends, names: self.names.finish(), values: self.values.finish() })
+    }
+}
