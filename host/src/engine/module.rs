@@ -76,13 +76,13 @@ pub struct Description {
 /// What a started instance asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// 1 to [`ROUTES_MAX`] names, each once.
+    /// 1 to 1024 names, each once.
     pub routes: Vec<String>,
     pub reads: Reads,
 }
 
 /// Routes that a plan may name.
-pub const ROUTES_MAX: usize = 1024;
+pub(super) const ROUTES_MAX: usize = 1024;
 
 impl Plan {
     pub(super) fn check(&self) -> Result<(), StartError> {

@@ -20,7 +20,7 @@ use super::{
 pub(super) const TICK: Duration = Duration::from_millis(10);
 
 /// Largest `limits.memory`: every memory of the pool reserves that much address space.
-pub const MEMORY_MAX: usize = 1 << 30;
+const MEMORY_MAX: usize = 1 << 30;
 
 /// What the engine needs of its surroundings.
 #[derive(Clone, Debug)]

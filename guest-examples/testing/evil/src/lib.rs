@@ -52,7 +52,7 @@ impl Module for Evil {
                     log::info(format!("{}", recurse(1)));
                 }
                 "flood" => {
-                    for _ in 0..1 << 20 {
+                    for _ in 0..1 << 14 {
                         out.keep(row).value(&[b'x'; 4096]);
                     }
                 }
