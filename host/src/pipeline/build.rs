@@ -43,8 +43,10 @@ pub(super) fn lane(shared: &Shared, _index: usize, deps: &Deps) -> Result<(Sourc
     Ok((source, flight))
 }
 
-fn sinks(spec: &config::Pipeline, deps: &Deps) -> Result<Vec<Box<dyn Sink>>, BuildError> {
-    spec.sinks.iter().map(|(name, sink)| one_sink(name, sink, deps)).collect()
+type Sinks = Vec<(String, Box<dyn Sink>)>;
+
+fn sinks(spec: &config::Pipeline, deps: &Deps) -> Result<Sinks, BuildError> {
+    spec.sinks.iter().map(|(name, sink)| Ok((name.clone(), one_sink(name, sink, deps)?))).collect()
 }
 
 fn one_sink(name: &str, sink: &config::Sink, _deps: &Deps) -> Result<Box<dyn Sink>, BuildError> {
@@ -78,10 +80,6 @@ fn source_settings(source: &config::KafkaSource) -> SourceSettings {
             config::Start::Latest => StartAt::Latest,
             config::Start::At(time) => StartAt::Time(time),
         },
-        batch: BatchPolicy {
-            records: source.batch.records,
-            bytes: source.batch.bytes,
-            linger: source.batch.linger,
-        },
+        batch: BatchPolicy { records: source.batch.records, bytes: source.batch.bytes, linger: source.batch.linger },
     }
 }

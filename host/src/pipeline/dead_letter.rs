@@ -43,7 +43,14 @@ impl DeadLetters {
     }
 
     /// Writes rows of a batch; settled as (`batch`, [`DEAD_LETTERS`]). `letters` in the order of rows.
-    pub(super) fn deliver(&mut self, batch: u64, rows: &Batch, letters: &[DeadLetter], module: &ModuleId, release: u64) {
+    pub(super) fn deliver(
+        &mut self,
+        batch: u64,
+        rows: &Batch,
+        letters: &[DeadLetter],
+        module: &ModuleId,
+        release: u64,
+    ) {
         // The rows as they came: an output that keeps everything of the rows that it names.
         let output = Output { rows: letters.iter().map(|letter| letter.row).collect(), ..Output::default() };
         let view = View { batch: rows, base: 0, output: &output };

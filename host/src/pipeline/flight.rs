@@ -58,7 +58,8 @@ struct Tally {
 }
 
 pub(super) struct Flight {
-    sinks: Vec<Box<dyn Sink>>,
+    /// By name, in the order of the release's router.
+    sinks: Vec<(String, Box<dyn Sink>)>,
     dead_letters: Option<DeadLetters>,
     ledger: Ledger,
     open: HashMap<u64, Open>,
@@ -72,7 +73,7 @@ pub(super) struct Flight {
 }
 
 impl Flight {
-    pub(super) fn new(sinks: Vec<Box<dyn Sink>>, dead_letters: Option<DeadLetters>) -> Self {
+    pub(super) fn new(sinks: Vec<(String, Box<dyn Sink>)>, dead_letters: Option<DeadLetters>) -> Self {
         Self {
             sinks,
             dead_letters,
@@ -115,7 +116,7 @@ impl Flight {
         self.rows < ROWS_MAX
             && self.bytes < BYTES_MAX
             && self.dead_letters.as_mut().is_none_or(DeadLetters::ready)
-            && self.sinks.iter_mut().all(|sink| sink.ready())
+            && self.sinks.iter_mut().all(|(_, sink)| sink.ready())
     }
 
     /// Hands the outputs of a batch to their sinks and its rejects to the dead letters.
@@ -159,7 +160,7 @@ impl Flight {
                 let view = View { batch: &batch, base: part.base, output: &part.output };
                 view.records().filter(|record: &Record<'_>| release.router.takes(sink, record))
             });
-            self.sinks[sink].deliver(Ticket { batch: number, sink: sink as u16 }, &batch, &mut records);
+            self.sinks[sink].1.deliver(Ticket { batch: number, sink: sink as u16 }, &batch, &mut records);
         }
         if !letters.is_empty()
             && let Some(dead_letters) = &mut self.dead_letters
@@ -179,7 +180,7 @@ impl Flight {
     /// A sink that cannot go on, or poison records without a place for them.
     pub(super) fn settle(&mut self, release: &Release, counters: &Counters) -> Result<(), Stuck> {
         let mut settled = std::mem::take(&mut self.settled);
-        self.sinks.iter_mut().for_each(|sink| sink.poll(&mut settled));
+        self.sinks.iter_mut().for_each(|(_, sink)| sink.poll(&mut settled));
         if let Some(dead_letters) = &mut self.dead_letters {
             dead_letters.poll(&mut settled);
         }
@@ -252,9 +253,10 @@ impl Flight {
 
     /// Why there is no room, for people.
     pub(super) fn full_sinks(&mut self) -> String {
-        let full: Vec<String> =
-            self.sinks.iter_mut().enumerate().filter_map(|(index, sink)| (!sink.ready()).then(|| index.to_string())).collect();
-        format!("{} batches wait for their sinks (full: {})", self.open.len(), full.join(", "))
+        let full: Vec<&str> =
+            self.sinks.iter_mut().filter_map(|(name, sink)| (!sink.ready()).then_some(name.as_str())).collect();
+        let which = if full.is_empty() { "all of them".to_owned() } else { full.join(", ") };
+        format!("{} batches wait to be delivered ({which})", self.open.len())
     }
 
     /// Whether everything read of these epochs is settled.
@@ -272,8 +274,7 @@ impl Flight {
         }
         self.committed_at = Instant::now();
         let taken = self.ledger.take();
-        let offsets =
-            taken.iter().filter_map(|(epoch, next)| Some((self.epochs.get(epoch)?.0.clone(), *next)));
+        let offsets = taken.iter().filter_map(|(epoch, next)| Some((self.epochs.get(epoch)?.0.clone(), *next)));
         source.commit(offsets, now).map_err(|error| Stuck::Restart(error.to_string()))
     }
 
@@ -297,11 +298,8 @@ impl Tally {
 fn tally(transformed: &Transformed, rows: usize, dead: usize) -> Tally {
     let out: usize = transformed.parts.iter().map(|part| part.output.rows.len()).sum();
     // Distinct rows that came out; rows never descend, so equal ones are neighbours.
-    let kept: usize = transformed
-        .parts
-        .iter()
-        .map(|part| part.output.rows.chunk_by(|before, after| before == after).count())
-        .sum();
+    let kept: usize =
+        transformed.parts.iter().map(|part| part.output.rows.chunk_by(|before, after| before == after).count()).sum();
     Tally { rows: rows as u64, out: out as u64, dropped: (rows - kept - dead) as u64, dead: dead as u64 }
 }
 

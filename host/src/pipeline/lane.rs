@@ -47,7 +47,9 @@ const STATUS_INTERVAL: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(super) enum End {
     /// As wished. What was still in flight at the deadline is read again later.
-    Stopped { left: usize },
+    Stopped {
+        left: usize,
+    },
     Stuck(Stuck),
 }
 
@@ -163,7 +165,9 @@ impl<'a> Lane<'a> {
         let errors = &self.shared.spec.errors;
         if attempt >= errors.retries {
             let retries = errors.retries;
-            return Err(Stuck::Failed(format!("the module asked for more than {retries} retries of {batch:?}: {reason}")));
+            return Err(Stuck::Failed(format!(
+                "the module asked for more than {retries} retries of {batch:?}: {reason}"
+            )));
         }
         self.shared.counters.retried.fetch_add(batch.rows.len() as u64, Relaxed);
         let wait = Backoff { from: errors.backoff.from, to: errors.backoff.to }.wait(attempt, rand::random());

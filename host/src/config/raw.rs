@@ -1,0 +1,230 @@
+//! The pipeline file, key by key: the outside contract.
+//!
+//! The doc comments here are the reference (`docs/pipeline.md`) and the descriptions of the JSON Schema, so they speak
+//! to the people who write the file. Every key is optional to serde; `required` marks those that `validate` insists
+//! on, and `default` says what it puts in (a test holds the two together).
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{
+    choices::OneOf,
+    module::ModuleRef,
+    names::{Addresses, Name, Topic},
+    numbers::{Count, Size, Time},
+    pipeline::{Delivery, Start},
+    value::{At, Filled, Value},
+};
+
+mod sinks;
+pub(super) use sinks::{RawElasticsearch, RawFile, RawKafkaSink, RawRedis, RawSink};
+
+pub(super) const KIB: u64 = 1 << 10;
+pub(super) const MIB: u64 = 1 << 20;
+pub(super) const GIB: u64 = 1 << 30;
+pub(super) const SECOND: u64 = 1_000;
+pub(super) const MINUTE: u64 = 60 * SECOND;
+
+/// A pipeline: records of Kafka topics, through a module, to sinks.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Pipeline")]
+pub(super) struct RawPipeline {
+    /// Its name: 1 to 63 of `a-z`, `0-9`, `.`, `_` and `-`, a letter or digit first.
+    #[schemars(required)]
+    pub(super) pipeline: Option<Value<Name>>,
+    /// Where the records come from.
+    #[schemars(required)]
+    pub(super) source: Option<At<RawSource>>,
+    /// What transforms them.
+    #[schemars(required)]
+    pub(super) module: Option<At<RawModule>>,
+    /// For each route that the module sends records to, the sinks that get them. Several sinks get every record each.
+    #[schemars(required)]
+    pub(super) routes: Option<At<BTreeMap<String, At<Vec<Value<String>>>>>>,
+    /// The sinks by name, of one kind each.
+    #[schemars(required)]
+    pub(super) sinks: Option<At<BTreeMap<String, At<RawSink>>>>,
+    /// What is promised about each output record: `at-least-once` or `exactly-once`. The latter needs all sinks and
+    /// the dead letters to be topics of the source's cluster.
+    #[schemars(extend("default" = "at-least-once"))]
+    pub(super) delivery: Option<Value<OneOf<Delivery>>>,
+    /// What becomes of batches and records that fail.
+    pub(super) errors: Option<At<RawErrors>>,
+    /// The switch: `false` keeps the pipeline known to the host without running it.
+    #[schemars(extend("default" = true))]
+    pub(super) enabled: Option<Value<bool>>,
+}
+
+/// Where the records come from, of one kind.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Source", extend("minProperties" = 1, "maxProperties" = 1))]
+pub(super) struct RawSource {
+    /// Topics of a Kafka cluster.
+    #[schemars(required)]
+    pub(super) kafka: Option<At<RawKafkaSource>>,
+}
+
+/// Topics of one Kafka cluster, read by one consumer group.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "KafkaSource")]
+pub(super) struct RawKafkaSource {
+    /// Brokers to begin with, each as `host:port`. One entry may hold several with commas, as variables often do.
+    #[schemars(required, length(min = 1))]
+    pub(super) brokers: Option<At<Vec<Value<Addresses>>>>,
+    /// The topics, each by its name.
+    #[schemars(required, length(min = 1))]
+    pub(super) topics: Option<At<Vec<Value<Topic>>>>,
+    /// The consumer group, which keeps the offsets. Default: `wasmill.` and the pipeline's name.
+    pub(super) group: Option<Value<Filled>>,
+    /// Where to begin in a partition for which the group has no offset: `earliest`, `latest` or a time such as
+    /// `2026-01-31T12:00:00Z`. The default skips nothing.
+    #[schemars(extend("default" = "earliest"))]
+    pub(super) start: Option<Value<Start>>,
+    /// When a batch is handed to the module: as soon as one of these is reached.
+    pub(super) batch: Option<At<RawBatch>>,
+    /// Lanes: consumers with a module instance each, on threads of their own. No more than the topics have partitions
+    /// are of use.
+    #[schemars(extend("default" = 1))]
+    pub(super) lanes: Option<Value<Count<1, 64>>>,
+    /// Any property of librdkafka's consumer by name, but those that other keys set or that delivery hangs on.
+    pub(super) properties: Option<At<BTreeMap<String, Value<String>>>>,
+}
+
+/// When a batch is handed to the module.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Batch")]
+pub(super) struct RawBatch {
+    /// Records.
+    #[schemars(extend("default" = 1000))]
+    pub(super) records: Option<Value<Count<1, 10_000>>>,
+    /// Bytes of keys, values and headers. A single longer record is a batch of its own.
+    #[schemars(extend("default" = "1MiB"))]
+    pub(super) bytes: Option<Value<Size<KIB, { 256 * MIB }>>>,
+    /// Longest wait for more records after the first.
+    #[schemars(extend("default" = "20ms"))]
+    pub(super) linger: Option<Value<Time<0, { 10 * SECOND }>>>,
+}
+
+/// What transforms the records.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Module")]
+pub(super) struct RawModule {
+    /// The module: `name@version` or `name@sha256:<digest>` of one that was pushed to the host, or `file:` and a path
+    /// that starts at the folder of this file.
+    #[serde(rename = "ref")]
+    #[schemars(required)]
+    pub(super) reference: Option<Value<ModuleRef>>,
+    /// Settings for the module by name; numbers and booleans become texts.
+    pub(super) config: Option<At<BTreeMap<String, Value<String>>>>,
+    /// What one instance may use.
+    pub(super) limits: Option<At<RawLimits>>,
+    /// What the module may reach beyond its records. Nothing, unless it stands here.
+    pub(super) grants: Option<At<RawGrants>>,
+}
+
+/// What one instance of the module may use.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Limits")]
+pub(super) struct RawLimits {
+    /// Memory: all linear memories and tables together.
+    #[schemars(extend("default" = "256MiB"))]
+    pub(super) memory: Option<Value<Size<MIB, { 16 * GIB }>>>,
+    /// Time of one call, also of `init`.
+    #[schemars(extend("default" = "5s"))]
+    pub(super) time: Option<Value<Time<1, { 5 * MINUTE }>>>,
+    /// Bytes that one call may answer.
+    #[schemars(extend("default" = "64MiB"))]
+    pub(super) output: Option<Value<Size<KIB, GIB>>>,
+    /// Records that one call may answer.
+    #[schemars(extend("default" = 1_000_000))]
+    pub(super) output_records: Option<Value<Count<1, 10_000_000>>>,
+}
+
+/// What the module may reach beyond its records.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Grants")]
+pub(super) struct RawGrants {
+    /// Origins that its HTTP requests may go to, such as `https://api.example.com`; without a path.
+    pub(super) http: Option<At<Vec<Value<String>>>>,
+    /// A key-value store, of one kind.
+    pub(super) keyvalue: Option<At<RawKeyValue>>,
+}
+
+/// A key-value store for the module, of one kind.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "KeyValue", extend("minProperties" = 1, "maxProperties" = 1))]
+pub(super) struct RawKeyValue {
+    /// In the host's memory, gone when it stops.
+    pub(super) memory: Option<At<RawKeyValueMemory>>,
+    /// In a Redis server.
+    pub(super) redis: Option<At<RawKeyValueRedis>>,
+}
+
+/// A key-value store in the host's memory.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "KeyValueMemory")]
+pub(super) struct RawKeyValueMemory {
+    /// Bytes of keys and values together.
+    #[schemars(extend("default" = "64MiB"))]
+    pub(super) bytes: Option<Value<Size<KIB, { 16 * GIB }>>>,
+}
+
+/// A key-value store in a Redis server.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "KeyValueRedis")]
+pub(super) struct RawKeyValueRedis {
+    /// The server: `redis://host:6379`, or `rediss://` for TLS.
+    #[schemars(required)]
+    pub(super) url: Option<Value<Filled>>,
+    /// Stands before each key. Default: the pipeline's name and a colon.
+    pub(super) prefix: Option<Value<String>>,
+}
+
+/// What becomes of batches and records that fail.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Errors")]
+pub(super) struct RawErrors {
+    /// How often a batch is tried again whose module asks for it. Then the pipeline stops.
+    #[schemars(extend("default" = 10_000))]
+    pub(super) retries: Option<Value<Count<1, 10_000>>>,
+    /// The wait before a retry.
+    pub(super) backoff: Option<At<RawBackoff>>,
+    /// Where records go that cannot be processed. Without it such a record stops the pipeline.
+    pub(super) dead_letter: Option<At<RawDeadLetter>>,
+}
+
+/// The wait before a retry: doubles from the first to the longest.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Backoff")]
+pub(super) struct RawBackoff {
+    /// The first wait.
+    #[schemars(extend("default" = "100ms"))]
+    pub(super) from: Option<Value<Time<1, { 60 * MINUTE }>>>,
+    /// The longest wait.
+    #[schemars(extend("default" = "30s"))]
+    pub(super) to: Option<Value<Time<1, { 60 * MINUTE }>>>,
+}
+
+/// Where records go that cannot be processed, of one kind.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "DeadLetter", extend("minProperties" = 1, "maxProperties" = 1))]
+pub(super) struct RawDeadLetter {
+    /// A topic of a Kafka cluster.
+    #[schemars(required)]
+    pub(super) kafka: Option<At<RawKafkaSink>>,
+}

@@ -1,0 +1,74 @@
+//! A Redis sink: which options go with which command.
+
+use std::time::Duration;
+
+use crate::config::{
+    choices::{Choice, Command},
+    document::NodeId,
+    raw::RawRedis,
+    sinks::{RedisCommand, RedisSink},
+    template::Template,
+    validate::Check,
+    value::At,
+};
+
+/// The options that not every command has, by the key in the file.
+const OPTIONS: [(&str, &[Command]); 4] = [
+    ("field", &[Command::Hash, Command::Stream]),
+    ("path", &[Command::Json]),
+    ("maxlen", &[Command::List, Command::Stream]),
+    ("ttl", &[Command::String, Command::Hash, Command::Json, Command::List, Command::Set]),
+];
+
+impl Check<'_> {
+    pub(super) fn redis(&mut self, raw: &At<RawRedis>) -> Option<RedisSink> {
+        let url = self.redis_url(raw.node, &raw.url);
+        let command = self.required(raw.node, "command", &raw.command).and_then(|command| self.command(raw, command.0));
+        let key = self.required(raw.node, "key", &raw.key);
+        let workers = self.optional(&raw.workers).map_or(2, |workers| workers.0 as usize);
+        let timeout = self.optional(&raw.timeout).map_or(Duration::from_secs(5), |timeout| timeout.0);
+        Some(RedisSink { url: url?, command: command?, key: key?, workers, timeout })
+    }
+
+    fn command(&mut self, raw: &At<RawRedis>, command: Command) -> Option<RedisCommand> {
+        self.misplaced(raw, command);
+        let ttl = self.optional(&raw.ttl).map(|ttl| ttl.0);
+        let maxlen = self.optional(&raw.maxlen).map(|maxlen| maxlen.0);
+        Some(match command {
+            Command::String => RedisCommand::String { ttl },
+            Command::Hash => {
+                let field = match &raw.field {
+                    None => None,
+                    Some(field) => Some(self.read(&field.as_a::<Template>())?),
+                };
+                RedisCommand::Hash { field, ttl }
+            }
+            Command::Json => {
+                let path = self.optional(&raw.path).map_or_else(|| "$".to_owned(), |path| path.0);
+                RedisCommand::Json { path, ttl }
+            }
+            Command::List => RedisCommand::List { maxlen, ttl },
+            Command::Set => RedisCommand::Set { ttl },
+            Command::Stream => {
+                let field = self.optional(&raw.field).map_or_else(|| "value".to_owned(), |field| field.0);
+                RedisCommand::Stream { maxlen, field }
+            }
+            Command::Publish => RedisCommand::Publish,
+        })
+    }
+
+    fn misplaced(&mut self, raw: &At<RawRedis>, command: Command) {
+        let given: [Option<NodeId>; 4] = [
+            raw.field.as_ref().map(|value| value.node),
+            raw.path.as_ref().map(|value| value.node),
+            raw.maxlen.as_ref().map(|value| value.node),
+            raw.ttl.as_ref().map(|value| value.node),
+        ];
+        for ((option, commands), node) in OPTIONS.iter().zip(given) {
+            let Some(node) = node.filter(|_| !commands.contains(&command)) else { continue };
+            let owners = commands.iter().map(|command| format!("`{}`", command.word())).collect::<Vec<_>>().join(", ");
+            let message = format!("`{option}` is no option of `{}`", command.word());
+            self.key_problem(node, message, Some(format!("it belongs to {owners}")));
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! What the parts of a pipeline mean together: routes that lead somewhere, deliveries that can be promised, records
+//! that do not run in circles.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Check;
+use crate::config::{
+    document::NodeId,
+    names::{did_you_mean, is_route_name},
+    pipeline::{Delivery, Errors, KafkaSource},
+    raw::RawPipeline,
+    sinks::{KafkaSink, Sink},
+    value::At,
+};
+
+impl Check<'_> {
+    /// Sinks by route. Works on the names in the file, so that one bad sink does not make its routes bad.
+    pub(super) fn routes(&mut self, raw: &At<RawPipeline>) -> BTreeMap<String, Vec<String>> {
+        let mut routes = BTreeMap::new();
+        let Some(raw_routes) = self.section(raw.node, "routes", &raw.routes) else { return routes };
+        if raw_routes.is_empty() {
+            let help = "name a route of the module and the sinks that it leads to: `main: [out]`".to_owned();
+            self.key_problem(raw_routes.node, "there is no route", Some(help));
+        }
+        let sinks: BTreeMap<&str, NodeId> =
+            raw.sinks.iter().flat_map(|sinks| sinks.iter()).map(|(name, sink)| (name.as_str(), sink.node)).collect();
+        for (route, targets) in raw_routes.iter() {
+            if !is_route_name(route) {
+                let help = "a route has 1 to 63 of a-z, A-Z, 0-9, `.`, `_` and `-`".to_owned();
+                self.key_problem(targets.node, format!("a route cannot be called `{route}`"), Some(help));
+            }
+            if targets.is_empty() {
+                let help = "name a sink; to drop records, have the module leave them out".to_owned();
+                self.key_problem(targets.node, format!("the route `{route}` leads nowhere"), Some(help));
+            }
+            let read: Vec<_> =
+                targets.iter().filter_map(|target| self.read(target).map(|name| (target.node, name))).collect();
+            self.distinct(&read, "sink");
+            for (node, name) in &read {
+                self.known(*node, name, &sinks);
+            }
+            routes.insert(route.clone(), read.into_iter().map(|(_, name)| name).collect());
+        }
+        let used: BTreeSet<&String> = routes.values().flatten().collect();
+        for (name, node) in sinks.into_iter().filter(|(name, _)| !used.contains(&(*name).to_owned())) {
+            let message = format!("no route leads to the sink `{name}`");
+            let help = "remove it, or name it in a route".to_owned();
+            self.warnings.push(self.document.key_problem(node, message, Some(help)));
+        }
+        routes
+    }
+
+    fn known(&mut self, node: NodeId, name: &str, sinks: &BTreeMap<&str, NodeId>) {
+        if sinks.contains_key(name) {
+            return;
+        }
+        let help = did_you_mean(name, sinks.keys().copied()).filter(|_| self.document.may_show(node));
+        let help = help.unwrap_or_else(|| "a sink stands under `sinks` by its name".to_owned());
+        self.problem(node, format!("there is no sink {}", self.document.shown(node)), Some(help));
+    }
+
+    pub(super) fn together(
+        &mut self,
+        raw: &At<RawPipeline>,
+        source: &KafkaSource,
+        sinks: &BTreeMap<String, Sink>,
+        errors: &Errors,
+        delivery: Delivery,
+    ) {
+        for (name, sink) in sinks {
+            let Some(node) = raw.sinks.as_ref().and_then(|sinks| sinks.get(name)).map(|sink| sink.node) else {
+                continue;
+            };
+            match sink {
+                Sink::Kafka(kafka) => {
+                    if delivery == Delivery::ExactlyOnce {
+                        self.same_cluster(node, kafka, source);
+                    }
+                    if reads_back(kafka, source) {
+                        let message = format!("the sink writes to `{}`, which the source reads", kafka.topic);
+                        let help = "records may go round for ever, unless the module stops them".to_owned();
+                        self.warnings.push(self.document.key_problem(node, message, Some(help)));
+                    }
+                }
+                _ if delivery == Delivery::ExactlyOnce => {
+                    let help = "send to a topic of the source's cluster, or write `delivery: at-least-once`".to_owned();
+                    self.key_problem(node, "exactly-once reaches Kafka sinks only", Some(help));
+                }
+                _ => {}
+            }
+        }
+        let raw_dead_letter = raw.errors.as_ref().and_then(|errors| errors.dead_letter.as_ref());
+        if let (Some(dead_letter), Some(raw)) = (&errors.dead_letter, raw_dead_letter) {
+            if delivery == Delivery::ExactlyOnce {
+                self.same_cluster(raw.node, &dead_letter.kafka, source);
+            }
+            if reads_back(&dead_letter.kafka, source) {
+                let message = "dead letters go to a topic that the source reads";
+                self.key_problem(raw.node, message, Some("they would fail for ever: name another topic".to_owned()));
+            }
+        }
+    }
+
+    fn same_cluster(&mut self, node: NodeId, sink: &KafkaSink, source: &KafkaSource) {
+        if !is_same_cluster(sink, source) {
+            let help = "a transaction spans one cluster: leave `brokers` out, or write the source's".to_owned();
+            self.key_problem(node, "exactly-once does not reach another cluster than the source's", Some(help));
+        }
+    }
+}
+
+fn reads_back(sink: &KafkaSink, source: &KafkaSource) -> bool {
+    is_same_cluster(sink, source) && source.topics.contains(&sink.topic)
+}
+
+/// Clusters are told apart by their brokers as written: loading asks nobody.
+fn is_same_cluster(sink: &KafkaSink, source: &KafkaSource) -> bool {
+    let set = |brokers: &[String]| brokers.iter().map(|broker| broker.to_ascii_lowercase()).collect::<BTreeSet<_>>();
+    set(&sink.brokers) == set(&source.brokers)
+}

@@ -1,0 +1,188 @@
+//! A running pipeline between the topics of a mock cluster: what comes out, what is counted, and what a swap does.
+
+mod support;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use support::{Host, Kafka, host, load_config, start, wait_until};
+use wasmill::{
+    config,
+    pipeline::{Began, Pipeline, State},
+};
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime")
+}
+
+struct Mill {
+    host: Host,
+    kafka: Kafka,
+    spec: config::Pipeline,
+    pipeline: Pipeline,
+    began: Arc<Mutex<Vec<Began>>>,
+    _runtime: tokio::runtime::Runtime,
+}
+
+/// Topics `in` and `out` with four partitions, `dead` with one; `module` between them with these settings.
+fn mill(module: &str, settings: &str, more: &str) -> Mill {
+    let host = host();
+    let kafka = Kafka::start(&[("in", 4), ("out", 4), ("dead", 1)]);
+    let brokers = kafka.mock.brokers();
+    let spec = load_config(&format!(
+        "pipeline: test\n\
+         source: {{ kafka: {{ brokers: [\"{brokers}\"], topics: [in], batch: {{ records: 100, linger: 5ms }},\n\
+         \x20 properties: {{ fetch.wait.max.ms: 10 }} }} }}\n\
+         module: {{ ref: {module}@1, config: {settings} }}\n\
+         routes: {{ out: [out], clean: [out] }}\n\
+         sinks: {{ out: {{ kafka: {{ brokers: [\"{brokers}\"], topic: out }} }} }}\n{more}"
+    ));
+    let began = Arc::new(Mutex::new(Vec::new()));
+    let runtime = runtime();
+    let release = host.release(1, module, &spec).unwrap_or_else(|error| panic!("{error}"));
+    let note = Arc::clone(&began);
+    let on_began = Arc::new(move |one| note.lock().expect("a lock").push(one));
+    let pipeline = start(spec.clone(), release, &runtime, on_began);
+    Mill { host, kafka, spec, pipeline, began, _runtime: runtime }
+}
+
+const DEAD: &str = "errors: { dead_letter: { kafka: { topic: dead } } }";
+
+#[test]
+fn records_keep_key_value_headers_and_timestamp_and_their_order() {
+    let mill = mill("identity", "{}", "");
+    mill.kafka.write("in", 4, (0..5000).map(|number| format!("value {number}")));
+    let read = mill.kafka.read("out", 4, 5000);
+    let mut last: HashMap<String, i64> = HashMap::new();
+    let mut seen = vec![false; 5000];
+    for record in &read {
+        let number: usize = record.headers["n"].parse().expect("a number");
+        assert!(!std::mem::replace(&mut seen[number], true), "record {number} came twice");
+        assert_eq!(record.key.as_deref(), Some(format!("k{number}").as_str()));
+        assert_eq!(record.value.as_deref(), Some(format!("value {number}").as_str()));
+        assert_eq!(record.timestamp, 1_700_000_000_000 + number as i64);
+        // Records of one partition in are in order wherever they went.
+        let lane = format!("{} -> {}", number % 4, record.partition);
+        let before = last.insert(lane, number as i64);
+        assert!(before.is_none_or(|before| before < number as i64));
+    }
+    wait_until("the counters", || mill.pipeline.status().records.r#in == 5000);
+    let status = mill.pipeline.status();
+    assert_eq!((status.records.out, status.records.dropped, status.records.dead_lettered), (5000, 0, 0));
+    wait_until("no lag", || mill.pipeline.status().lag == Some(0));
+    assert_eq!(mill.pipeline.stop(Duration::from_secs(10)).left, 0);
+}
+
+#[test]
+fn poison_and_rejects_go_to_the_dead_letters_and_the_rest_goes_on() {
+    let mill = mill("evil", "{ mode: trap, when: poison }", DEAD);
+    let values = (0..1000).map(|number| if number % 250 == 7 { "poison".into() } else { format!("good {number}") });
+    mill.kafka.write("in", 4, values);
+    let dead = mill.kafka.read("dead", 1, 4);
+    let read = mill.kafka.read("out", 4, 996);
+    assert!(read.iter().all(|record| record.value.as_deref().is_some_and(|value| value.starts_with("good"))));
+    for letter in dead {
+        assert_eq!(letter.value.as_deref(), Some("poison"));
+        let number: i64 = letter.headers["n"].parse().expect("a number");
+        assert_eq!(letter.headers["__connect.errors.topic"], "in");
+        assert_eq!(letter.headers["__connect.errors.partition"], (number % 4).to_string());
+        assert_eq!(letter.headers["__connect.errors.offset"], (number / 4).to_string());
+        assert!(letter.headers["__connect.errors.exception.message"].contains("told to panic"), "{letter:?}");
+        assert!(letter.headers["__connect.errors.exception.stacktrace"].contains(" at 0x"), "{letter:?}");
+    }
+    wait_until("the counters", || mill.pipeline.status().records.r#in == 1000);
+    assert_eq!(mill.pipeline.status().records.dead_lettered, 4);
+}
+
+#[test]
+fn without_dead_letters_a_reject_stops_the_pipeline_until_a_better_module_comes() {
+    let mill = mill("log-clean", "{}", "");
+    mill.kafka.write("in", 4, std::iter::once("no json".to_string()));
+    wait_until("the failure", || mill.pipeline.status().state == State::Failed);
+    let reason = mill.pipeline.status().reason.unwrap_or_default();
+    assert!(reason.contains("in[0] offset 0") && reason.contains("dead_letter"), "{reason}");
+    let release = mill.host.release(2, "identity", &mill.spec).unwrap_or_else(|error| panic!("{error}"));
+    mill.pipeline.swap(release);
+    assert_eq!(mill.kafka.read("out", 4, 1)[0].value.as_deref(), Some("no json"));
+    wait_until("recovery", || mill.pipeline.status().state == State::Running);
+}
+
+#[test]
+fn a_batch_is_given_again_while_its_module_asks() {
+    let mill = mill("evil", "{ mode: retry }", "errors: { backoff: { from: 5ms, to: 10ms } }");
+    mill.kafka.write("in", 4, (0..40).map(|number| number.to_string()));
+    assert_eq!(mill.kafka.read("out", 4, 40).len(), 40);
+    assert!(mill.pipeline.status().records.retried >= 3);
+}
+
+#[test]
+fn a_row_may_become_several_records_and_rows_may_be_dropped() {
+    let mill = mill("evil", "{ mode: fan-out, when: x }", "");
+    mill.kafka.write("in", 4, ["x", "y"].into_iter().map(String::from));
+    let copies: Vec<_> =
+        mill.kafka.read("out", 4, 4).into_iter().filter_map(|record| record.headers.get("copy").cloned()).collect();
+    assert_eq!(copies, ["0", "1", "2"]);
+}
+
+#[test]
+fn pause_reads_no_more_and_resume_goes_on() {
+    let mill = mill("identity", "{}", "");
+    mill.kafka.write("in", 4, (0..10).map(|number| number.to_string()));
+    mill.kafka.read("out", 4, 10);
+    mill.pipeline.pause();
+    assert_eq!(mill.pipeline.status().state, State::Paused);
+    mill.kafka.write("in", 4, (0..10).map(|number| number.to_string()));
+    mill.pipeline.resume();
+    mill.kafka.read("out", 4, 20);
+    assert_eq!(mill.pipeline.status().state, State::Running);
+}
+
+#[test]
+fn a_swap_under_load_loses_and_doubles_nothing_and_its_offsets_are_exact() {
+    let mut mill = mill("log-clean", "{ mark: v1 }", DEAD);
+    let marked = |mark: &str| ("mark".to_string(), mark.to_string());
+    mill.spec.module.config = vec![marked("v2")];
+    let release = mill.host.release(2, "log-clean", &mill.spec).unwrap_or_else(|error| panic!("{error}"));
+    let (kafka, enough) = (&mill.kafka, AtomicBool::new(false));
+    let written = std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let more = |number: u64| !enough.load(Relaxed) || !number.is_multiple_of(1000);
+            let values = (0..).take_while(|number| more(*number)).map(|number| format!("{{\"n\":{number}}}"));
+            kafka.write("in", 4, values)
+        });
+        wait_until("records", || mill.pipeline.status().records.r#in > 5000);
+        mill.pipeline.swap(release);
+        let through = mill.pipeline.status().records.r#in;
+        wait_until("records of the second release", || mill.pipeline.status().records.r#in > through + 5000);
+        enough.store(true, Relaxed);
+        writer.join().expect("a writer")
+    });
+    let read = mill.kafka.read("out", 4, written);
+    let began: BTreeMap<i32, i64> = mill
+        .began
+        .lock()
+        .expect("a lock")
+        .iter()
+        .filter(|began| began.release == 2)
+        .map(|began| (began.partition, began.offset))
+        .collect();
+    assert_eq!(began.len(), 4, "a begin for every partition");
+    let mut seen = vec![false; written];
+    let mut marks = [0, 0];
+    for record in read {
+        let number: usize = record.headers["n"].parse().expect("a number");
+        assert!(!std::mem::replace(&mut seen[number], true), "record {number} came twice");
+        let (partition, offset) = (number as i32 % 4, number as i64 / 4);
+        let second = record.value.as_deref().is_some_and(|value| value.contains("\"mark\":\"v2\""));
+        assert_eq!(second, offset >= began[&partition], "{partition}: {offset}, release 2 began at {began:?}");
+        marks[usize::from(second)] += 1;
+    }
+    assert!(marks.iter().all(|count| *count > 0), "{marks:?}");
+    assert_eq!(mill.pipeline.status().rebalances, 1, "a swap must not move partitions");
+}
