@@ -74,9 +74,7 @@ impl<C: Choice> Leaf for OneOf<C> {
 
     fn parse(text: &str) -> Result<Self, Wrong> {
         let found = C::WORDS.iter().find(|(word, _)| *word == text);
-        found
-            .map(|(_, value)| Self(*value))
-            .ok_or_else(|| Wrong { reason: None, help: did_you_mean(text, words::<C>()) })
+        found.map(|(_, value)| Self(*value)).ok_or_else(|| Wrong { help: did_you_mean(text, words::<C>()) })
     }
 }
 
@@ -94,7 +92,7 @@ impl<C: Choice> JsonSchema for OneOf<C> {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": format!(r"^({})$|\$\{{", words::<C>().collect::<Vec<_>>().join("|")) })
+        json_schema!({ "type": "string", "pattern": format!(r"^({})$|\$\{{", words::<C>().collect::<Vec<_>>().join("|")), "$comment": Self::expected() })
     }
 }
 
@@ -109,7 +107,7 @@ impl Leaf for Start {
             "latest" => Ok(Self::Latest),
             _ => match text.parse::<Timestamp>() {
                 Ok(time) => Ok(Self::At(time.as_millisecond())),
-                Err(_) => Err(Wrong { reason: None, help: did_you_mean(text, ["earliest", "latest"]) }),
+                Err(_) => Err(Wrong { help: did_you_mean(text, ["earliest", "latest"]) }),
             },
         }
     }

@@ -6,13 +6,12 @@
 //!
 //! Invariant: a node's parent stands before it, so paths end.
 
-use std::{fmt, path::Path};
+use std::path::Path;
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{MapAccess, SeqAccess, Visitor},
+use serde_saphyr::{
+    Location, MessageFormatter, NonFiniteFloatPolicy, Options, Spanned, UserMessageFormatter,
+    options::DuplicateKeyPolicy,
 };
-use serde_saphyr::{Location, MessageFormatter, Options, Spanned, UserMessageFormatter, options::DuplicateKeyPolicy};
 
 use super::{
     problem::{Place, Problem},
@@ -21,7 +20,9 @@ use super::{
 };
 
 mod mask;
+mod tree;
 pub(super) use mask::mask_lines;
+use tree::Tree;
 
 /// The longest pipeline file, in bytes. A thousand times the usual one; it bounds what a stranger can make us parse.
 const TEXT_BYTES_MAX: usize = 1 << 20;
@@ -29,11 +30,12 @@ const TEXT_BYTES_MAX: usize = 1 << 20;
 /// Nodes after aliases are expanded: the bound against alias bombs.
 const NODES_MAX: usize = 50_000;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct NodeId(pub(super) u32);
 
 pub(super) struct Document {
     nodes: Vec<Node>,
+    /// By node, ascending.
     bad_variables: Vec<(NodeId, BadVariable)>,
 }
 
@@ -78,7 +80,7 @@ impl Document {
 
     /// Whether a variable in the value of this node could not be put in: what stands there is not the whole of it.
     pub(super) fn is_incomplete(&self, id: NodeId) -> bool {
-        self.bad_variables.iter().any(|(bad, _)| *bad == id)
+        self.bad_variables.binary_search_by_key(&id, |(bad, _)| *bad).is_ok()
     }
 
     /// Whether the value of this node came from a variable.
@@ -106,12 +108,12 @@ impl Document {
             Content::Null => "nothing".to_owned(),
             Content::List(_) => "a list".to_owned(),
             Content::Map(_) => "a section".to_owned(),
+            Content::Scalar(Scalar { raw: None, text, .. }) if text.is_empty() => "an empty text".to_owned(),
             Content::Scalar(_) if self.is_secret(id) => "a value that is not shown".to_owned(),
             Content::Scalar(Scalar { raw: Some(raw), .. }) => format!("what `{raw}` holds"),
-            Content::Scalar(Scalar { text, .. }) if text.is_empty() => "an empty text".to_owned(),
             Content::Scalar(Scalar { text, .. }) => {
                 let credentials = mask::credentials(text);
-                format!("`{}`", shorten(&mask::mask_ranges(text, credentials.as_slice())))
+                format!("`{}`", shorten(&mask::mask_ranges(text, credentials)))
             }
         }
     }
@@ -168,15 +170,22 @@ pub(super) fn parse(text: &str, base: &Path, vars: &dyn Resolve) -> Result<Docum
 
 fn options() -> Options {
     serde_saphyr::options! {
-        budget: serde_saphyr::budget! { max_documents: 1, max_nodes: NODES_MAX, max_depth: 32 },
+        budget: serde_saphyr::budget! { max_documents: 2, max_nodes: NODES_MAX, max_depth: 32 },
         duplicate_keys: DuplicateKeyPolicy::Error,
         strict_booleans: true,
+        // A text such as `1e999` is the module's to understand.
+        non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
     }
 }
 
 fn syntax_problem(error: &serde_saphyr::Error, text: &str) -> Problem {
-    let place = error.location().map_or(Place { line: 1, column: 1, ..Place::default() }, place);
-    let line = text.lines().nth(usize::try_from(place.line).unwrap_or(1).saturating_sub(1)).unwrap_or_default();
+    let mut place = error.location().map_or(Place { line: 1, column: 1, ..Place::default() }, place);
+    let before = usize::try_from(place.line).unwrap_or(1).saturating_sub(1);
+    let line = text.split_inclusive('\n').nth(before).unwrap_or_default();
+    // Of these errors the parser knows the characters only.
+    let columns = usize::try_from(place.column).unwrap_or(1).saturating_sub(1);
+    place.offset = text.split_inclusive('\n').take(before).map(str::len).sum::<usize>()
+        + line.chars().take(columns).map(char::len_utf8).sum::<usize>();
     // The one mistake that even people who know YAML make here.
     let help = (line.contains("${") && line.contains('{'))
         .then(|| "inside `{ }` and `[ ]` quote a variable: \"${NAME}\"".to_owned());
@@ -250,71 +259,5 @@ impl Builder<'_> {
         let raw = expanded.variable.then_some(written);
         self.bad_variables.extend(expanded.bad.into_iter().map(|bad| (id, bad)));
         Content::Scalar(Scalar { text: expanded.text, raw, defined })
-    }
-}
-
-/// YAML as the parser hands it over.
-enum Tree {
-    Null,
-    Text(String),
-    /// A bare number or boolean, as the parser understood it.
-    Number(String),
-    List(Vec<Spanned<Tree>>),
-    Map(Vec<(Spanned<String>, Spanned<Tree>)>),
-}
-
-impl<'de> Deserialize<'de> for Tree {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TreeVisitor)
-    }
-}
-
-struct TreeVisitor;
-
-impl<'de> Visitor<'de> for TreeVisitor {
-    type Value = Tree;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("YAML")
-    }
-
-    fn visit_unit<E>(self) -> Result<Tree, E> {
-        Ok(Tree::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Tree, E> {
-        Ok(Tree::Number(value.to_string()))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Tree, E> {
-        Ok(Tree::Number(value.to_string()))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Tree, E> {
-        Ok(Tree::Number(value.to_string()))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Tree, E> {
-        Ok(Tree::Number(value.to_string()))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Tree, E> {
-        Ok(Tree::Text(value.to_owned()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Tree, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element()? {
-            list.push(item);
-        }
-        Ok(Tree::List(list))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Tree, A::Error> {
-        let mut map: Vec<(Spanned<String>, Spanned<Tree>)> = Vec::new();
-        while let Some(entry) = entries.next_entry()? {
-            map.push(entry);
-        }
-        Ok(Tree::Map(map))
     }
 }

@@ -8,8 +8,10 @@
 //! and the admin API. [`raw`] is the contract itself: its doc comments are the reference (`docs/pipeline.md`) and the
 //! JSON Schema. Everything behind it works with [`Pipeline`], in which every value is in range and every name resolves.
 //!
-//! Invariants: a file is reported with all of its mistakes, each with its place, before anything starts; loading does
-//! no IO but through [`Resolve`]; no message, `Debug` or schema shows a password or what a variable held.
+//! Invariants: a file is reported with all of its mistakes, each with its place, before anything starts. Loading does
+//! no IO but through [`Resolve`]. No message shows a secret or what a variable held, and no `Debug` shows what stands
+//! where secrets stand: credentials, URLs of Redis, settings of the module, properties that came from a variable or
+//! sound like a secret. Addresses and names are shown: people look for them in logs.
 
 use std::path::Path;
 

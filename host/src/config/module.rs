@@ -96,11 +96,15 @@ impl Display for ModuleRef {
 
 impl Leaf for ModuleRef {
     fn expected() -> String {
-        "a module".to_owned()
+        "`name@version`, `name@sha256:<digest>` or `file:./module.wasm`".to_owned()
     }
 
     fn parse(text: &str) -> Result<Self, Wrong> {
-        text.parse().map_err(|bad: BadModuleRef| Wrong::help(bad.to_string()))
+        text.parse().map_err(|bad| match bad {
+            // Just what was expected.
+            BadModuleRef::Shape => Wrong::default(),
+            _ => Wrong::help(bad.to_string()),
+        })
     }
 }
 

@@ -103,13 +103,29 @@ impl fmt::Display for Millis {
 }
 
 /// `true` or `false`.
-impl Leaf for bool {
+pub(super) struct Switch(pub(super) bool);
+
+impl Leaf for Switch {
     fn expected() -> String {
         "`true` or `false`".to_owned()
     }
 
     fn parse(text: &str) -> Result<Self, Wrong> {
-        text.parse().map_err(|_| Wrong::default())
+        text.parse().map(Self).map_err(|_| Wrong::default())
+    }
+}
+
+impl JsonSchema for Switch {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Switch".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["boolean", "string"], "pattern": r"^(true|false)$|\$\{", "$comment": Self::expected() })
     }
 }
 
@@ -124,7 +140,7 @@ impl<const MIN: u64, const MAX: u64> JsonSchema for Count<MIN, MAX> {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": ["integer", "string"], "minimum": MIN, "maximum": MAX, "pattern": r"^[0-9]+$|\$\{" })
+        json_schema!({ "type": ["integer", "string"], "minimum": MIN, "maximum": MAX, "pattern": r"^[0-9]+$|\$\{", "$comment": Self::expected() })
     }
 }
 
@@ -140,7 +156,7 @@ impl<const MIN: u64, const MAX: u64> JsonSchema for Size<MIN, MAX> {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": ["integer", "string"], "minimum": MIN, "maximum": MAX,
-            "pattern": r"^[0-9]+ *([KMG]i?B|B)?$|\$\{", "x-expected": Self::expected(),
+            "pattern": r"^[0-9]+ *([KMG]i?B|B)?$|\$\{", "$comment": Self::expected(),
         })
     }
 }
@@ -155,7 +171,7 @@ impl<const MIN: u64, const MAX: u64> JsonSchema for Time<MIN, MAX> {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "x-expected": Self::expected() })
+        json_schema!({ "type": "string", "$comment": Self::expected() })
     }
 }
 

@@ -8,6 +8,9 @@ use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
 use serde::Serialize;
 use thiserror::Error;
 
+/// A stranger's megabyte of mistakes does not become tens of megabytes of messages.
+const PROBLEMS_MAX: usize = 100;
+
 /// A place in the text of a pipeline file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Place {
@@ -44,6 +47,11 @@ impl Problem {
         let Place { line, column, offset, len } = place;
         Self { path, line, column, message: message.into(), help, offset, len }
     }
+
+    /// Where in the file, in bytes.
+    pub(super) fn offset(&self) -> usize {
+        self.offset
+    }
 }
 
 struct Located<'a>(&'a str, &'a str);
@@ -78,11 +86,12 @@ pub struct ConfigError {
 
 impl ConfigError {
     pub(super) fn new(origin: &str, masked: String, mut problems: Vec<Problem>) -> Self {
-        problems.sort_by_key(|problem| problem.offset);
+        problems.sort_by_key(Problem::offset);
+        problems.truncate(PROBLEMS_MAX);
         Self { problems, source_code: Box::new(NamedSource::new(origin, masked).with_language("yaml")) }
     }
 
-    /// All mistakes, at least one, in the order of the file.
+    /// All mistakes in the order of the file: at least one, of more than 100 the first 100.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }
@@ -98,18 +107,34 @@ impl ConfigError {
         format!("{}:{line}:{column}: {problem}{help}", self.source_code.name())
     }
 
+    fn only(&self) -> Option<&Problem> {
+        match self.problems.as_slice() {
+            [only] => Some(only),
+            _ => None,
+        }
+    }
+
     fn summary(&self) -> String {
         let origin = self.source_code.name();
-        match self.problems.as_slice() {
-            [only] => format!("{origin}:{}:{}: {only}", only.line, only.column),
-            all => format!("{origin}: {} problems", all.len()),
+        match self.only() {
+            Some(only) => format!("{origin}:{}:{}: {only}", only.line, only.column),
+            None => format!("{origin}: {} problems", self.problems.len()),
         }
     }
 }
 
+/// One mistake is drawn as itself, several as a list.
 impl Diagnostic for ConfigError {
     fn code<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
         Some(Box::new("invalid-pipeline"))
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
+        self.only().and_then(Diagnostic::help)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        self.only().and_then(Diagnostic::labels)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
@@ -117,6 +142,9 @@ impl Diagnostic for ConfigError {
     }
 
     fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
-        Some(Box::new(self.problems.iter().map(|problem| problem as &dyn Diagnostic)))
+        match self.only() {
+            Some(_) => None,
+            None => Some(Box::new(self.problems.iter().map(|problem| problem as &dyn Diagnostic))),
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The pipeline file, key by key: the outside contract.
 //!
 //! The doc comments here are the reference (`docs/pipeline.md`) and the descriptions of the JSON Schema, so they speak
-//! to the people who write the file. Every key is optional to serde; `required` marks those that `validate` insists
+//! to the people who write the file. Every key is optional to serde; `required` names those that `validate` insists
 //! on, and `default` says what it puts in (a test holds the two together).
 
 use std::collections::BTreeMap;
@@ -13,13 +13,13 @@ use super::{
     choices::OneOf,
     module::ModuleRef,
     names::{Addresses, Name, Topic},
-    numbers::{Count, Size, Time},
+    numbers::{Count, Size, Switch, Time},
     pipeline::{Delivery, Start},
-    value::{At, Filled, Value},
+    value::{At, Filled, Plain, Value},
 };
 
 mod sinks;
-pub(super) use sinks::{RawElasticsearch, RawFile, RawKafkaSink, RawRedis, RawSink};
+pub(super) use sinks::{RawElasticsearch, RawKafkaSink, RawRedis, RawSink};
 
 pub(super) const KIB: u64 = 1 << 10;
 pub(super) const MIB: u64 = 1 << 20;
@@ -30,22 +30,17 @@ pub(super) const MINUTE: u64 = 60 * SECOND;
 /// A pipeline: records of Kafka topics, through a module, to sinks.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "Pipeline")]
+#[schemars(rename = "Pipeline", extend("required" = ["pipeline", "source", "module", "routes", "sinks"]))]
 pub(super) struct RawPipeline {
     /// Its name: 1 to 63 of `a-z`, `0-9`, `.`, `_` and `-`, a letter or digit first.
-    #[schemars(required)]
     pub(super) pipeline: Option<Value<Name>>,
     /// Where the records come from.
-    #[schemars(required)]
     pub(super) source: Option<At<RawSource>>,
     /// What transforms them.
-    #[schemars(required)]
     pub(super) module: Option<At<RawModule>>,
     /// For each route that the module sends records to, the sinks that get them. Several sinks get every record each.
-    #[schemars(required)]
-    pub(super) routes: Option<At<BTreeMap<String, At<Vec<Value<String>>>>>>,
+    pub(super) routes: Option<At<BTreeMap<String, At<Vec<Value<Filled>>>>>>,
     /// The sinks by name, of one kind each.
-    #[schemars(required)]
     pub(super) sinks: Option<At<BTreeMap<String, At<RawSink>>>>,
     /// What is promised about each output record: `at-least-once` or `exactly-once`. The latter needs all sinks and
     /// the dead letters to be topics of the source's cluster.
@@ -55,29 +50,28 @@ pub(super) struct RawPipeline {
     pub(super) errors: Option<At<RawErrors>>,
     /// The switch: `false` keeps the pipeline known to the host without running it.
     #[schemars(extend("default" = true))]
-    pub(super) enabled: Option<Value<bool>>,
+    pub(super) enabled: Option<Value<Switch>>,
 }
 
 /// Where the records come from, of one kind.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "Source", extend("minProperties" = 1, "maxProperties" = 1))]
+#[schemars(rename = "Source", extend("minProperties" = 1, "maxProperties" = 1, "required" = ["kafka"]))]
 pub(super) struct RawSource {
     /// Topics of a Kafka cluster.
-    #[schemars(required)]
     pub(super) kafka: Option<At<RawKafkaSource>>,
 }
 
 /// Topics of one Kafka cluster, read by one consumer group.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "KafkaSource")]
+#[schemars(rename = "KafkaSource", extend("required" = ["brokers", "topics"]))]
 pub(super) struct RawKafkaSource {
     /// Brokers to begin with, each as `host:port`. One entry may hold several with commas, as variables often do.
-    #[schemars(required, length(min = 1))]
+    #[schemars(length(min = 1))]
     pub(super) brokers: Option<At<Vec<Value<Addresses>>>>,
     /// The topics, each by its name.
-    #[schemars(required, length(min = 1))]
+    #[schemars(length(min = 1))]
     pub(super) topics: Option<At<Vec<Value<Topic>>>>,
     /// The consumer group, which keeps the offsets. Default: `wasmill.` and the pipeline's name.
     pub(super) group: Option<Value<Filled>>,
@@ -92,7 +86,7 @@ pub(super) struct RawKafkaSource {
     #[schemars(extend("default" = 1))]
     pub(super) lanes: Option<Value<Count<1, 64>>>,
     /// Any property of librdkafka's consumer by name, but those that other keys set or that delivery hangs on.
-    pub(super) properties: Option<At<BTreeMap<String, Value<String>>>>,
+    pub(super) properties: Option<At<BTreeMap<String, Value<Plain>>>>,
 }
 
 /// When a batch is handed to the module.
@@ -114,15 +108,14 @@ pub(super) struct RawBatch {
 /// What transforms the records.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "Module")]
+#[schemars(rename = "Module", extend("required" = ["ref"]))]
 pub(super) struct RawModule {
     /// The module: `name@version` or `name@sha256:<digest>` of one that was pushed to the host, or `file:` and a path
     /// that starts at the folder of this file.
     #[serde(rename = "ref")]
-    #[schemars(required)]
     pub(super) reference: Option<Value<ModuleRef>>,
     /// Settings for the module by name; numbers and booleans become texts.
-    pub(super) config: Option<At<BTreeMap<String, Value<String>>>>,
+    pub(super) config: Option<At<BTreeMap<String, Value<Plain>>>>,
     /// What one instance may use.
     pub(super) limits: Option<At<RawLimits>>,
     /// What the module may reach beyond its records. Nothing, unless it stands here.
@@ -154,7 +147,7 @@ pub(super) struct RawLimits {
 #[schemars(rename = "Grants")]
 pub(super) struct RawGrants {
     /// Origins that its HTTP requests may go to, such as `https://api.example.com`; without a path.
-    pub(super) http: Option<At<Vec<Value<String>>>>,
+    pub(super) http: Option<At<Vec<Value<Filled>>>>,
     /// A key-value store, of one kind.
     pub(super) keyvalue: Option<At<RawKeyValue>>,
 }
@@ -183,13 +176,12 @@ pub(super) struct RawKeyValueMemory {
 /// A key-value store in a Redis server.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "KeyValueRedis")]
+#[schemars(rename = "KeyValueRedis", extend("required" = ["url"]))]
 pub(super) struct RawKeyValueRedis {
     /// The server: `redis://host:6379`, or `rediss://` for TLS.
-    #[schemars(required)]
     pub(super) url: Option<Value<Filled>>,
     /// Stands before each key. Default: the pipeline's name and a colon.
-    pub(super) prefix: Option<Value<String>>,
+    pub(super) prefix: Option<Value<Plain>>,
 }
 
 /// What becomes of batches and records that fail.
@@ -222,9 +214,8 @@ pub(super) struct RawBackoff {
 /// Where records go that cannot be processed, of one kind.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "DeadLetter", extend("minProperties" = 1, "maxProperties" = 1))]
+#[schemars(rename = "DeadLetter", extend("minProperties" = 1, "maxProperties" = 1, "required" = ["kafka"]))]
 pub(super) struct RawDeadLetter {
     /// A topic of a Kafka cluster.
-    #[schemars(required)]
     pub(super) kafka: Option<At<RawKafkaSink>>,
 }

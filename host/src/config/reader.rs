@@ -149,8 +149,7 @@ impl<'de> de::Deserializer<'de> for Reader<'_> {
                 known.push((key.clone(), *node));
                 continue;
             }
-            let help = did_you_mean(key, fields.iter().copied())
-                .unwrap_or_else(|| format!("the keys here are {}", list(fields)));
+            let help = did_you_mean(key, fields.iter().copied()).unwrap_or_else(|| list(fields));
             self.report(self.document.key_problem(*node, format!("unknown key `{key}`"), Some(help)));
         }
         visitor.visit_map(Entries { reader: self, entries: known.into_iter(), value: None })
@@ -162,11 +161,11 @@ impl<'de> de::Deserializer<'de> for Reader<'_> {
     }
 }
 
-fn list(names: &[&str]) -> String {
-    if names.is_empty() {
-        return "none".to_owned();
+fn list(keys: &[&str]) -> String {
+    if keys.is_empty() {
+        return "there are no keys here".to_owned();
     }
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    format!("the keys here are {}", keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", "))
 }
 
 /// Gives an [`At`] its two parts: the number of the node, then what stands there.

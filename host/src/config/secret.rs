@@ -111,8 +111,20 @@ impl Debug for Properties {
 
 /// Whether a setting of this name is likely to hold a secret. Errs towards hiding; the bare word `key` is a record's.
 pub(super) fn looks_secret(name: &str) -> bool {
-    const WORDS: [&str; 10] =
-        ["password", "passwd", "passphrase", "secret", "token", "credential", "key", "private", "jaas", "auth"];
+    const WORDS: [&str; 10] = [
+        "password",
+        "passwd",
+        "passphrase",
+        "secret",
+        "token",
+        "credential",
+        "private",
+        "jaas",
+        "authorization",
+        "bearer",
+    ];
     let name = name.to_ascii_lowercase();
-    name != "key" && WORDS.iter().any(|word| name.contains(word))
+    // `ssl.key.pem`, `api_key` and `apikey`, but not `keyvalue`.
+    let is_key = name != "key" && name.split(['.', '_', '-']).any(|part| part.ends_with("key"));
+    is_key || WORDS.iter().any(|word| name.contains(word))
 }

@@ -147,11 +147,11 @@ impl Leaf for Template {
     }
 
     fn parse(text: &str) -> Result<Self, Wrong> {
-        text.parse().map_err(|bad: BadTemplate| Wrong::because(bad))
+        text.parse().map_err(|bad: BadTemplate| Wrong::help(bad.to_string()))
     }
 }
 
-text_schema!(Template, "minLength": 1, "maxLength": TEMPLATE_BYTES_MAX);
+text_schema!(Template, "minLength": 1, "maxLength": TEMPLATE_BYTES_MAX, "$comment": "a template");
 
 #[cfg(test)]
 mod tests {

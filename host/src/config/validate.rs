@@ -1,9 +1,9 @@
 //! From the raw sections to a [`Pipeline`]: ranges, names, and what the parts mean together.
 //!
-//! Pure. Each function reads all it was given before it gives up, so that a file is reported whole: `None` always
+//! Pure. Each function reads all it is given before it gives up, so that a file is reported whole: `None` always
 //! means that a problem was reported on the way.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use super::{
     document::{Content, Document, NodeId},
@@ -31,7 +31,10 @@ pub(super) fn validate(
     let mut check = Check { document, base, problems: document.bad_variables().collect(), warnings: Vec::new() };
     let pipeline = check.pipeline(raw);
     match pipeline {
-        Some(pipeline) if check.problems.is_empty() => Ok((pipeline, check.warnings)),
+        Some(pipeline) if check.problems.is_empty() => {
+            check.warnings.sort_by_key(Problem::offset);
+            Ok((pipeline, check.warnings))
+        }
         _ => Err(check.problems),
     }
 }
@@ -57,10 +60,9 @@ impl Check<'_> {
         let delivery = self.optional(&raw.delivery).map(|delivery| delivery.0).unwrap_or_default();
         let errors =
             raw.errors.as_ref().map_or_else(|| Some(Errors::default()), |errors| self.errors(errors, source.as_ref()));
-        let enabled = self.optional(&raw.enabled).unwrap_or(true);
-        if let (Some(source), Some(errors)) = (&source, &errors) {
-            self.together(raw, source, &sinks, errors, delivery);
-        }
+        let enabled = self.optional(&raw.enabled).is_none_or(|enabled| enabled.0);
+        let dead_letter = errors.as_ref().and_then(|errors| errors.dead_letter.as_ref());
+        self.together(raw, source.as_ref(), &sinks, dead_letter, delivery);
         Some(Pipeline {
             name: name?,
             source: source?,
@@ -79,7 +81,7 @@ impl Check<'_> {
         let topics = self.section(raw.node, "topics", &raw.topics).and_then(|topics| {
             let read: Vec<_> =
                 topics.iter().filter_map(|topic| self.read(topic).map(|name| (topic.node, name.0))).collect();
-            self.distinct(&read, "topic");
+            self.distinct(&read);
             self.not_empty(topics, read.into_iter().map(|(_, name)| name).collect())
         });
         let group = self.optional(&raw.group).map(|group| group.0);
@@ -120,11 +122,8 @@ impl Check<'_> {
         let to = self.optional(&raw.to).map(|to| to.0);
         let backoff = Backoff { from: from.unwrap_or(default.from), to: to.unwrap_or(default.to) };
         if backoff.from > backoff.to {
-            self.problem(
-                raw.node,
-                "the first wait (`from`, 100ms by default) is longer than the longest (`to`, 30s)",
-                None,
-            );
+            let help = "where they are not written, they are 100ms and 30s".to_owned();
+            self.problem(raw.node, "`from` is longer than `to`", Some(help));
         }
         backoff
     }
@@ -144,12 +143,9 @@ impl Check<'_> {
             },
             _ => Default::default(),
         };
-        let mut message = format!("expected {}, found {}", T::expected(), self.document.shown(value.node));
-        let may_show = self.document.may_show(value.node);
-        if let Some(reason) = wrong.reason.filter(|_| may_show) {
-            message = format!("{message}: {reason}");
-        }
-        self.problem(value.node, message, wrong.help.filter(|_| may_show));
+        let message = format!("expected {}, found {}", T::expected(), self.document.shown(value.node));
+        let help = wrong.help.filter(|_| self.document.may_show(value.node));
+        self.problem(value.node, message, help);
         None
     }
 
@@ -194,10 +190,11 @@ impl Check<'_> {
         (!read.is_empty()).then_some(read)
     }
 
-    fn distinct(&mut self, names: &[(NodeId, String)], kind: &str) {
-        for (index, (node, name)) in names.iter().enumerate() {
-            if names.iter().take(index).any(|(_, earlier)| earlier == name) {
-                let message = format!("the {kind} {} stands here twice", self.document.shown(*node));
+    fn distinct(&mut self, names: &[(NodeId, String)]) {
+        let mut seen = BTreeSet::new();
+        for (node, name) in names {
+            if !seen.insert(name) {
+                let message = format!("{} stands here twice", self.document.shown(*node));
                 self.problem(*node, message, None);
             }
         }

@@ -5,7 +5,7 @@
 
 use std::{borrow::Cow, fmt, marker::PhantomData, ops::Deref};
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
     Deserialize, Deserializer,
     de::{self, SeqAccess, Visitor},
@@ -26,24 +26,19 @@ pub(super) trait Leaf: Sized {
     ///
     /// # Errors
     ///
-    /// What is wrong with it, where "expected ..., found ..." does not say enough. Shown only if the text may be.
+    /// What to write, where "expected ..., found ..." does not say enough. Shown only if the text may be.
     fn parse(text: &str) -> Result<Self, Wrong>;
 }
 
-/// Why a text is not what was expected.
+/// A text is not what was expected.
 #[derive(Debug, Default)]
 pub(super) struct Wrong {
-    pub(super) reason: Option<String>,
     pub(super) help: Option<String>,
 }
 
 impl Wrong {
-    pub(super) fn because(reason: impl fmt::Display) -> Self {
-        Self { reason: Some(reason.to_string()), help: None }
-    }
-
     pub(super) fn help(help: impl Into<String>) -> Self {
-        Self { reason: None, help: Some(help.into()) }
+        Self { help: Some(help.into()) }
     }
 }
 
@@ -82,14 +77,30 @@ impl Leaf for Filled {
 
 text_schema!(Filled, "minLength": 1);
 
-/// Any text, also an empty one.
-impl Leaf for String {
+/// Any single value, as it was written; also an empty text.
+pub(super) struct Plain(pub(super) String);
+
+impl Leaf for Plain {
     fn expected() -> String {
-        "a text".to_owned()
+        "a single value".to_owned()
     }
 
     fn parse(text: &str) -> Result<Self, Wrong> {
-        Ok(text.to_owned())
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl JsonSchema for Plain {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Plain".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "number", "boolean"] })
     }
 }
 

@@ -151,3 +151,68 @@ fn is_variable_name(name: &str) -> bool {
     bytes.next().is_some_and(|first| first == b'_' || first.is_ascii_alphabetic())
         && bytes.all(|byte| byte == b'_' || byte.is_ascii_alphanumeric())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `A` is set, `E` is empty.
+    struct Two;
+
+    impl Resolve for Two {
+        fn variable(&self, name: &str) -> Result<Option<String>, String> {
+            Ok(match name {
+                "A" => Some("${E}".to_owned()),
+                "E" => Some(String::new()),
+                _ => None,
+            })
+        }
+
+        fn file(&self, path: &Path) -> Result<String, String> {
+            Ok(format!("{}\n\n", path.display()))
+        }
+    }
+
+    #[test]
+    fn references_are_replaced_once() {
+        let table = [
+            ("plain $A {A} $", "plain $A {A} $", false),
+            ("<${A}>", "<${E}>", true),
+            ("${A}${A}", "${E}${E}", true),
+            ("$${A}", "${A}", false),
+            ("$$${A}", "$${A}", false),
+            ("${E}", "", true),
+            ("${E:-d}${X:-}${X:-:-}", "d:-", true),
+            ("${A:-d}", "${E}", true),
+            ("${file:x}", "/base/x\n", true),
+            ("${file:/x:-y}", "/x:-y\n", true),
+        ];
+        for (raw, expected, variable) in table {
+            let expanded = expand(raw, Path::new("/base"), &Two);
+            assert_eq!(
+                (expanded.text.as_str(), expanded.variable, expanded.bad),
+                (expected, variable, Vec::new()),
+                "{raw}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_variable_is_an_error() {
+        for raw in ["${", "${A", "${}", "${1A}", "${A-B}", "${A:d}", "${A:-${E}}", "${ A }", "${X}", "${file}"] {
+            assert_eq!(expand(raw, Path::new("/base"), &Two).bad.len(), 1, "{raw}");
+        }
+    }
+
+    #[test]
+    fn files_are_read_up_to_their_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        std::fs::write(&path, vec![b'x'; FILE_BYTES_MAX as usize]).unwrap();
+        assert_eq!(Environment.file(&path).unwrap().len() as u64, FILE_BYTES_MAX);
+        std::fs::write(&path, vec![b'x'; FILE_BYTES_MAX as usize + 1]).unwrap();
+        assert_eq!(Environment.file(&path).unwrap_err(), "it is longer than 65536 bytes");
+        assert!(Environment.file(&folder.path().join("none")).is_err());
+        assert_eq!(Environment.variable("WASMILL_TEST_OF_AN_UNSET_VARIABLE"), Ok(None));
+    }
+}

@@ -16,7 +16,6 @@ pub mod bindings {
     });
 }
 
-
 use bindings::exports::wasmill::transform::{columns, meta};
 
 /// The exports of one module. An instance is called by one thread at a time: its state is a thread's own.

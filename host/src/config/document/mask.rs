@@ -23,25 +23,30 @@ impl Document {
                 ranges.push(range.start + credentials.start..range.start + credentials.end);
             }
         }
-        mask_ranges(text, &ranges)
+        mask_ranges(text, ranges)
     }
 }
 
-/// As [`Document::mask`] for a text that is no YAML: from the colon of each key that looks secret to the end of its
-/// line, and the credentials of URLs. Shows too little rather than too much.
+/// As [`Document::mask`] for a text that is no YAML: what stands behind each key that looks secret, on its line and on
+/// the lines that are indented further, and the credentials of URLs. Shows too little rather than too much.
 pub(in crate::config) fn mask_lines(text: &str) -> String {
     let mut ranges = Vec::new();
     let mut start = 0;
+    let mut secret_indent = None;
     for line in text.split_inclusive('\n') {
         let end = start + line.trim_end().len();
-        if let Some(colon) = secret_colon(line) {
-            ranges.push(start + colon + 1..end);
-        } else if let Some(credentials) = credentials(line) {
-            ranges.push(start + credentials.start..start + credentials.end);
+        let indent = line.len() - line.trim_start().len();
+        if secret_indent.is_some_and(|secret| indent > secret) {
+            ranges.push(start + indent..end);
+        } else {
+            let colon = secret_colon(line);
+            secret_indent = colon.map(|_| indent);
+            ranges.extend(colon.map(|colon| start + colon + 1..end));
+            ranges.extend(credentials(line).map(|range| start + range.start..start + range.end));
         }
         start += line.len();
     }
-    mask_ranges(text, &ranges)
+    mask_ranges(text, ranges)
 }
 
 /// Where the first key that looks secret ends.
@@ -70,15 +75,12 @@ fn is_variable(written: &str) -> bool {
     inner.is_some_and(|inner| !inner.contains([':', '$', '}']) || inner.starts_with("file:"))
 }
 
-pub(super) fn mask_ranges(text: &str, ranges: &[Range<usize>]) -> String {
-    let mut masked = String::with_capacity(text.len());
-    for (offset, c) in text.char_indices() {
-        let hidden = ranges.iter().any(|range| range.contains(&offset));
-        if hidden && c != '\n' && c != '\r' {
-            masked.extend(std::iter::repeat_n('*', c.len_utf8()));
-        } else {
-            masked.push(c);
-        }
+/// Masks ranges that begin and end between characters.
+pub(super) fn mask_ranges(text: &str, ranges: impl IntoIterator<Item = Range<usize>>) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    for range in ranges {
+        let masked = bytes.get_mut(range).into_iter().flatten();
+        masked.filter(|byte| !matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b'*');
     }
-    masked
+    String::from_utf8_lossy(&bytes).into_owned()
 }

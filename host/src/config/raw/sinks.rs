@@ -12,7 +12,7 @@ use crate::{
         names::{Addresses, Topic},
         numbers::{Count, Size, Time},
         template::Template,
-        value::{At, Filled, Value},
+        value::{At, Filled, Plain, Value},
     },
     output::Op,
 };
@@ -46,29 +46,27 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<At<RawSt
 /// A topic of a Kafka cluster.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "KafkaSink")]
+#[schemars(rename = "KafkaSink", extend("required" = ["topic"]))]
 pub(in crate::config) struct RawKafkaSink {
     /// Brokers to begin with, each as `host:port`. Default: the source's, and then also its properties
     /// `security.*`, `sasl.*`, `ssl.*`, `enable.sasl.*` and `enable.ssl.*`.
     #[schemars(length(min = 1))]
     pub(in crate::config) brokers: Option<At<Vec<Value<Addresses>>>>,
     /// The topic for records for which the module names no other.
-    #[schemars(required)]
     pub(in crate::config) topic: Option<Value<Topic>>,
     /// Any property of librdkafka's producer by name, but those that other keys set or that delivery hangs on.
-    pub(in crate::config) properties: Option<At<BTreeMap<String, Value<String>>>>,
+    pub(in crate::config) properties: Option<At<BTreeMap<String, Value<Plain>>>>,
 }
 
 /// Documents in Elasticsearch or OpenSearch.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "Elasticsearch")]
+#[schemars(rename = "Elasticsearch", extend("required" = ["urls", "index"]))]
 pub(in crate::config) struct RawElasticsearch {
     /// Nodes, such as `https://es-1:9200`; without credentials.
-    #[schemars(required, length(min = 1))]
-    pub(in crate::config) urls: Option<At<Vec<Value<String>>>>,
+    #[schemars(length(min = 1))]
+    pub(in crate::config) urls: Option<At<Vec<Value<Filled>>>>,
     /// The index, a template.
-    #[schemars(required)]
     pub(in crate::config) index: Option<Value<Template>>,
     /// User for basic authentication, with `password`.
     pub(in crate::config) user: Option<Value<Filled>>,
@@ -119,17 +117,14 @@ pub(in crate::config) struct RawTls {
 /// Commands to a Redis server.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "Redis")]
+#[schemars(rename = "Redis", extend("required" = ["url", "command", "key"]))]
 pub(in crate::config) struct RawRedis {
     /// The server: `redis://user:password@host:6379/0`, or `rediss://` for TLS.
-    #[schemars(required)]
     pub(in crate::config) url: Option<Value<Filled>>,
     /// What a record becomes: `string` (SET), `hash` (HSET), `json` (JSON.SET), `list` (RPUSH), `set` (SADD), `stream`
     /// (XADD) or `publish` (PUBLISH). The last, `list` and `stream` repeat a record that is delivered again.
-    #[schemars(required)]
     pub(in crate::config) command: Option<Value<OneOf<Command>>>,
     /// The key, or the channel of `publish`: a template.
-    #[schemars(required)]
     pub(in crate::config) key: Option<Value<Template>>,
     /// Of `hash`: the field, a template, that takes the value as it is; without it the value is a JSON object and each
     /// member becomes a field. Of `stream`: the field that takes the value, by default `value`.
@@ -157,9 +152,8 @@ pub(in crate::config) struct RawStdout {}
 /// A file to append to.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "File")]
+#[schemars(rename = "File", extend("required" = ["path"]))]
 pub(in crate::config) struct RawFile {
     /// The file. A relative path starts at the folder of the pipeline file.
-    #[schemars(required)]
     pub(in crate::config) path: Option<Value<Filled>>,
 }

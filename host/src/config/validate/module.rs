@@ -21,7 +21,7 @@ impl Check<'_> {
             pushed => pushed,
         });
         let config = raw.config.iter().flat_map(|config| config.iter());
-        let config = config.filter_map(|(name, value)| Some((name.clone(), self.read(value)?))).collect();
+        let config = config.filter_map(|(name, value)| Some((name.clone(), self.read(value)?.0))).collect();
         let limits = raw.limits.as_ref().map(|limits| self.limits(limits)).unwrap_or_default();
         let grants =
             raw.grants.as_ref().map_or_else(|| Some(Grants::default()), |grants| self.grants(grants, pipeline));
@@ -48,8 +48,8 @@ impl Check<'_> {
         Some(Grants { http, keyvalue })
     }
 
-    fn origin(&mut self, value: &Value<String>) -> Option<String> {
-        let text = self.read(value)?;
+    fn origin(&mut self, value: &Value<Filled>) -> Option<String> {
+        let text = self.read(value)?.0;
         let url = Url::parse(&text).ok().filter(|url| {
             let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
             let anonymous = url.username().is_empty() && url.password().is_none();
@@ -74,7 +74,8 @@ impl Check<'_> {
             }
             (None, Some(redis)) => {
                 let url = self.redis_url(redis.node, &redis.url);
-                let prefix = self.optional(&redis.prefix).or_else(|| Some(format!("{}:", pipeline?)))?;
+                let prefix =
+                    self.optional(&redis.prefix).map(|prefix| prefix.0).or_else(|| Some(format!("{}:", pipeline?)))?;
                 Some(KeyValue::Redis { url: url?, prefix })
             }
             _ => {
@@ -87,8 +88,11 @@ impl Check<'_> {
     /// The address of a Redis server. It may hold a password, so no message shows it.
     pub(super) fn redis_url(&mut self, parent: NodeId, value: &Option<Value<Filled>>) -> Option<Secret> {
         let text = self.required(parent, "url", value)?.0;
-        let scheme = Url::parse(&text).ok().map(|url| url.scheme().to_owned());
-        if scheme.is_some_and(|scheme| ["redis", "rediss", "redis+unix", "unix"].contains(&scheme.as_str())) {
+        let is_redis = Url::parse(&text).is_ok_and(|url| match url.scheme() {
+            "redis" | "rediss" => url.has_host(),
+            scheme => ["redis+unix", "unix"].contains(&scheme),
+        });
+        if is_redis {
             return Some(Secret::from(text));
         }
         if let Some(value) = value {

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use super::Check;
 use crate::config::{
     secret::{Properties, Secret},
-    value::{At, Value},
+    value::{At, Plain, Value},
 };
 
-type Raw = At<BTreeMap<String, Value<String>>>;
+type Raw = At<BTreeMap<String, Value<Plain>>>;
 
 /// A property that cannot be set, and why or what to do instead.
 type Owned = (&'static str, &'static str);
@@ -74,7 +74,7 @@ impl Check<'_> {
             if let Some((_, instead)) = OWNED.iter().chain(owned).find(|(owned, _)| owned == name) {
                 let message = format!("`{name}` cannot be set here");
                 self.key_problem(value.node, message, Some((*instead).to_owned()));
-            } else if let Some(text) = self.read(value) {
+            } else if let Some(Plain(text)) = self.read(value) {
                 if self.document.from_variable(value.node) {
                     properties.insert_hidden(name.clone(), Secret::from(text));
                 } else {

@@ -7,7 +7,7 @@ use super::Check;
 use crate::config::{
     document::NodeId,
     names::{did_you_mean, is_route_name},
-    pipeline::{Delivery, Errors, KafkaSource},
+    pipeline::{DeadLetter, Delivery, KafkaSource},
     raw::RawPipeline,
     sinks::{KafkaSink, Sink},
     value::At,
@@ -34,15 +34,15 @@ impl Check<'_> {
                 self.key_problem(targets.node, format!("the route `{route}` leads nowhere"), Some(help));
             }
             let read: Vec<_> =
-                targets.iter().filter_map(|target| self.read(target).map(|name| (target.node, name))).collect();
-            self.distinct(&read, "sink");
+                targets.iter().filter_map(|target| self.read(target).map(|name| (target.node, name.0))).collect();
+            self.distinct(&read);
             for (node, name) in &read {
                 self.known(*node, name, &sinks);
             }
             routes.insert(route.clone(), read.into_iter().map(|(_, name)| name).collect());
         }
-        let used: BTreeSet<&String> = routes.values().flatten().collect();
-        for (name, node) in sinks.into_iter().filter(|(name, _)| !used.contains(&(*name).to_owned())) {
+        let used: BTreeSet<&str> = routes.values().flatten().map(String::as_str).collect();
+        for (name, node) in sinks.into_iter().filter(|(name, _)| !used.contains(name)) {
             let message = format!("no route leads to the sink `{name}`");
             let help = "remove it, or name it in a route".to_owned();
             self.warnings.push(self.document.key_problem(node, message, Some(help)));
@@ -56,53 +56,48 @@ impl Check<'_> {
         }
         let help = did_you_mean(name, sinks.keys().copied()).filter(|_| self.document.may_show(node));
         let help = help.unwrap_or_else(|| "a sink stands under `sinks` by its name".to_owned());
-        self.problem(node, format!("there is no sink {}", self.document.shown(node)), Some(help));
+        self.problem(node, format!("no sink is called {}", self.document.shown(node)), Some(help));
     }
 
+    /// Delivery and circles. Speaks of what is sound by itself; clusters are compared if the source is.
     pub(super) fn together(
         &mut self,
         raw: &At<RawPipeline>,
-        source: &KafkaSource,
+        source: Option<&KafkaSource>,
         sinks: &BTreeMap<String, Sink>,
-        errors: &Errors,
+        dead_letter: Option<&DeadLetter>,
         delivery: Delivery,
     ) {
         for (name, sink) in sinks {
-            let Some(node) = raw.sinks.as_ref().and_then(|sinks| sinks.get(name)).map(|sink| sink.node) else {
-                continue;
-            };
-            match sink {
-                Sink::Kafka(kafka) => {
-                    if delivery == Delivery::ExactlyOnce {
-                        self.same_cluster(node, kafka, source);
-                    }
+            let node = raw.sinks.as_ref().and_then(|sinks| sinks.get(name)).map(|sink| sink.node);
+            match (node, sink, source) {
+                (Some(node), Sink::Kafka(kafka), Some(source)) => {
+                    self.same_cluster(node, kafka, source, delivery);
                     if reads_back(kafka, source) {
                         let message = format!("the sink writes to `{}`, which the source reads", kafka.topic);
                         let help = "records may go round for ever, unless the module stops them".to_owned();
                         self.warnings.push(self.document.key_problem(node, message, Some(help)));
                     }
                 }
-                _ if delivery == Delivery::ExactlyOnce => {
+                (Some(node), other, _) if delivery == Delivery::ExactlyOnce && !matches!(other, Sink::Kafka(_)) => {
                     let help = "send to a topic of the source's cluster, or write `delivery: at-least-once`".to_owned();
                     self.key_problem(node, "exactly-once reaches Kafka sinks only", Some(help));
                 }
                 _ => {}
             }
         }
-        let raw_dead_letter = raw.errors.as_ref().and_then(|errors| errors.dead_letter.as_ref());
-        if let (Some(dead_letter), Some(raw)) = (&errors.dead_letter, raw_dead_letter) {
-            if delivery == Delivery::ExactlyOnce {
-                self.same_cluster(raw.node, &dead_letter.kafka, source);
-            }
+        let node = raw.errors.as_ref().and_then(|errors| errors.dead_letter.as_ref()).map(|raw| raw.node);
+        if let (Some(node), Some(dead_letter), Some(source)) = (node, dead_letter, source) {
+            self.same_cluster(node, &dead_letter.kafka, source, delivery);
             if reads_back(&dead_letter.kafka, source) {
                 let message = "dead letters go to a topic that the source reads";
-                self.key_problem(raw.node, message, Some("they would fail for ever: name another topic".to_owned()));
+                self.key_problem(node, message, Some("they would fail for ever: name another topic".to_owned()));
             }
         }
     }
 
-    fn same_cluster(&mut self, node: NodeId, sink: &KafkaSink, source: &KafkaSource) {
-        if !is_same_cluster(sink, source) {
+    fn same_cluster(&mut self, node: NodeId, sink: &KafkaSink, source: &KafkaSource, delivery: Delivery) {
+        if delivery == Delivery::ExactlyOnce && !is_same_cluster(sink, source) {
             let help = "a transaction spans one cluster: leave `brokers` out, or write the source's".to_owned();
             self.key_problem(node, "exactly-once does not reach another cluster than the source's", Some(help));
         }

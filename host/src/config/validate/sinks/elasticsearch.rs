@@ -43,8 +43,8 @@ impl Check<'_> {
         })
     }
 
-    fn node_url(&mut self, value: &Value<String>) -> Option<String> {
-        let text = self.read(value)?;
+    fn node_url(&mut self, value: &Value<Filled>) -> Option<String> {
+        let text = self.read(value)?.0;
         let url = Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
         match url {
             Some(url) if !url.username().is_empty() || url.password().is_some() => {
