@@ -1,6 +1,7 @@
 pub mod batch;
 pub mod columns;
 pub mod config;
+pub mod control;
 pub mod engine;
 #[allow(unsafe_code, reason = "librdkafka's batch calls are C functions; see the folder's documentation")]
 pub mod kafka;

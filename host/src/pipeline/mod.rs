@@ -88,6 +88,14 @@ impl Pipeline {
         Ok(started)
     }
 
+    /// Whether the pipeline could be started: builds its parts and throws them away. Reads nothing, writes nothing.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn check(spec: &config::Pipeline, deps: &Deps) -> Result<(), BuildError> {
+        build::check(spec, deps)
+    }
+
     /// Makes another release the live one, at the next batch boundary of each lane. Touches no consumer, so the group
     /// sees nothing.
     pub fn swap(&self, release: Arc<Release>) {
