@@ -1,4 +1,6 @@
+pub mod admin;
 pub mod batch;
+pub mod cli;
 pub mod columns;
 pub mod config;
 pub mod control;

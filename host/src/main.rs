@@ -1,17 +1,12 @@
-use std::{path::Path, process::ExitCode};
+//! The `wasmill` program.
+
+use std::process::ExitCode;
+
+/// Batches are megabytes that come and go: glibc gives each back to the kernel and faults it in again, which made a
+/// crossing three times as dear.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let a: Vec<String> = std::env::args().collect();
-    match wasmill::engine::compile_worker(
-        Path::new(&a[2]),
-        Path::new(&a[3]),
-        a[4].parse().unwrap(),
-        a[5].parse().unwrap(),
-    ) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(e) => {
-            eprintln!("{e}");
-            ExitCode::FAILURE
-        }
-    }
+    wasmill::cli::main()
 }

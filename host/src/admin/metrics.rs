@@ -1,0 +1,135 @@
+//! `/metrics` in Prometheus' text format. The data plane counts in plain atomics; they are read here, at a scrape.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use axum::{extract::State, http::header::CONTENT_TYPE, response::IntoResponse};
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeMetric as _, text::encode},
+    metrics::{counter::ConstCounter, gauge::ConstGauge},
+    registry::{Registry, Unit},
+};
+
+use super::{Api, Problem};
+use crate::{
+    control::{Controller, GuestMetric},
+    pipeline::{Counters, Status},
+};
+
+/// Metrics of the host and its pipelines; names begin with `wasmill_`.
+#[utoipa::path(get, path = "/metrics", tag = "health", responses((status = 200, body = String, content_type = "text/plain")))]
+pub(super) async fn metrics(State(api): State<Api>) -> Result<impl IntoResponse, Problem> {
+    let text = api
+        .call(|controller| {
+            let mut registry = Registry::with_prefix("wasmill");
+            registry.register_collector(Box::new(Scrape(controller.clone())));
+            let mut text = String::new();
+            encode(&mut text, &registry)
+                .map_err(|error| crate::control::ControlError::Internal(format!("metrics: {error}")))?;
+            Ok(text)
+        })
+        .await?;
+    Ok(([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text))
+}
+
+struct Scrape(Controller);
+
+impl std::fmt::Debug for Scrape {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Scrape")
+    }
+}
+
+/// Counters of a pipeline: name, help, where it stands.
+const COUNTERS: [(&str, &str, fn(&Counters) -> &AtomicU64); 9] = [
+    ("records_in", "rows that are through", |counters| &counters.records_in),
+    ("records_out", "output records delivered", |counters| &counters.records_out),
+    ("records_dropped", "rows dropped on purpose", |counters| &counters.dropped),
+    ("records_dead_lettered", "rows written to the dead letters", |counters| &counters.dead_lettered),
+    ("records_retried", "rows of batches that the module asked to have again", |counters| &counters.retried),
+    ("batches", "batches that are through", |counters| &counters.batches),
+    ("bytes_in", "bytes of keys and values read", |counters| &counters.bytes_in),
+    ("rebalances", "times that partitions were taken up", |counters| &counters.rebalances),
+    ("module_nanoseconds", "wall time spent in the module", |counters| &counters.module_ns),
+];
+
+impl Collector for Scrape {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let controller = &self.0;
+        for (name, help, counter) in COUNTERS {
+            let metric = ConstCounter::new(0_u64);
+            let mut family = encoder.encode_descriptor(name, help, None, metric.metric_type())?;
+            let mut result = Ok(());
+            controller.for_each_counters(|pipeline, counters, _| {
+                let value = ConstCounter::new(counter(counters).load(Relaxed));
+                let labels = [("pipeline", pipeline)];
+                let encoded = family.encode_family(&labels).and_then(|encoder| value.encode(encoder));
+                result = std::mem::replace(&mut result, Ok(())).and(encoded);
+            });
+            result?;
+        }
+        let statuses = controller.statuses();
+        gauges(&mut encoder, "lag_records", "records not yet through", None, &statuses, |status| status.lag)?;
+        let up = |status: &Status| Some(i64::from(status.state == crate::pipeline::State::Running));
+        gauges(&mut encoder, "pipeline_running", "1 while the pipeline runs", None, &statuses, up)?;
+        let release = |status: &Status| i64::try_from(status.release).ok();
+        gauges(&mut encoder, "release", "number of the live release", None, &statuses, release)?;
+        self.memory(&mut encoder)?;
+        self.guests(&mut encoder)
+    }
+}
+
+impl Scrape {
+    fn memory(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let metric = ConstGauge::new(0_i64);
+        let help = "memories and tables of an instance, as of its last batch";
+        let mut family = encoder.encode_descriptor("guest_memory", help, Some(&Unit::Bytes), metric.metric_type())?;
+        let mut result = Ok(());
+        self.0.for_each_counters(|pipeline, counters, _| {
+            let value = ConstGauge::new(counters.guest_memory.load(Relaxed) as i64);
+            let labels = [("pipeline", pipeline)];
+            let encoded = family.encode_family(&labels).and_then(|encoder| value.encode(encoder));
+            result = std::mem::replace(&mut result, Ok(())).and(encoded);
+        });
+        result
+    }
+
+    /// The modules' own metrics, under `wasmill_guest`, by name.
+    fn guests(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let metric = ConstGauge::new(0.0_f64);
+        let help = "what modules counted, and the sum of what they observed";
+        let mut family = encoder.encode_descriptor("guest", help, None, metric.metric_type())?;
+        let mut result = Ok(());
+        self.0.for_each_counters(|pipeline, _, metrics| {
+            for (name, metric) in metrics {
+                let value = ConstGauge::new(match metric {
+                    GuestMetric::Count(count) => *count as f64,
+                    GuestMetric::Observed { sum, .. } => *sum,
+                });
+                let labels = [("pipeline", pipeline), ("name", name.as_str())];
+                let encoded = family.encode_family(&labels).and_then(|encoder| value.encode(encoder));
+                result = std::mem::replace(&mut result, Ok(())).and(encoded);
+            }
+        });
+        result
+    }
+}
+
+fn gauges(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    unit: Option<&Unit>,
+    statuses: &[Status],
+    value: impl Fn(&Status) -> Option<i64>,
+) -> Result<(), std::fmt::Error> {
+    let metric = ConstGauge::new(0_i64);
+    let mut family = encoder.encode_descriptor(name, help, unit, metric.metric_type())?;
+    for status in statuses {
+        if let Some(value) = value(status) {
+            let labels = [("pipeline", status.pipeline.as_str())];
+            ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
+        }
+    }
+    Ok(())
+}

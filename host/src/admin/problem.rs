@@ -1,0 +1,92 @@
+//! Errors on the wire: RFC 9457 problem documents with a stable `code`, and the one table of status codes.
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+};
+
+use crate::{config, control::ControlError};
+
+/// A problem document (RFC 9457).
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+pub struct Problem {
+    /// Identifies the kind of problem: `urn:wasmill:` and the code.
+    pub r#type: String,
+    pub title: String,
+    pub status: u16,
+    /// What happened and what to do, for people.
+    pub detail: String,
+    /// Stable name for machines.
+    pub code: String,
+    /// The mistakes of a pipeline's text, each with its place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<Object>)]
+    pub problems: Vec<serde_json::Value>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, code: &str, detail: String) -> Self {
+        Self {
+            r#type: format!("urn:wasmill:{code}"),
+            title: status.canonical_reason().unwrap_or("Error").into(),
+            status: status.as_u16(),
+            detail,
+            code: code.into(),
+            problems: vec![],
+        }
+    }
+
+    pub(super) fn internal(error: &dyn std::fmt::Display) -> Self {
+        tracing::error!(%error, "request failed");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string())
+    }
+
+    pub(super) fn bad_request(detail: String) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad-request", detail)
+    }
+
+    pub(super) fn unauthorised() -> Self {
+        let detail = "this host asks for a token: send `Authorization: Bearer TOKEN` (`--token-file` of the CLI)";
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorised", detail.into())
+    }
+}
+
+impl From<ControlError> for Problem {
+    fn from(error: ControlError) -> Self {
+        let status = match &error {
+            ControlError::NotFound { .. } => StatusCode::NOT_FOUND,
+            ControlError::BadName(_) | ControlError::BadRequest(_) => StatusCode::BAD_REQUEST,
+            ControlError::ModuleExists { .. } | ControlError::NoRollback(_) => StatusCode::CONFLICT,
+            ControlError::Module(error) if error.is_the_modules_fault() => StatusCode::UNPROCESSABLE_ENTITY,
+            ControlError::Config(_) | ControlError::Release { .. } | ControlError::Build(_) => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
+            ControlError::Module(_) | ControlError::Store(_) | ControlError::Internal(_) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
+        };
+        let mut problem = Self::new(status, error.code(), error.to_string());
+        if let ControlError::Config(error) = &error {
+            problem.problems = problems(error.problems());
+        }
+        if status.is_server_error() {
+            tracing::error!(%error, "request failed");
+        }
+        problem
+    }
+}
+
+/// Problems of a configuration as they go over the wire.
+pub(super) fn problems(problems: &[config::Problem]) -> Vec<serde_json::Value> {
+    problems.iter().filter_map(|problem| serde_json::to_value(problem).ok()).collect()
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(self)).into_response();
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response
+    }
+}

@@ -1,0 +1,122 @@
+//! What can be written on the command line. Nothing is interpreted here.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Parser, Subcommand};
+
+/// A WebAssembly-sandboxed transform host for Kafka.
+#[derive(Debug, Parser)]
+#[command(name = "wasmill", version, propagate_version = true, arg_required_else_help = true)]
+pub(super) struct Args {
+    /// Answer in JSON, for machines
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+
+    /// Address of the host that verbs speak to
+    #[arg(long, global = true, env = "WASMILL_HOST", default_value = "http://127.0.0.1:8460", value_name = "URL")]
+    pub(super) host: String,
+
+    /// File with the bearer token: asked for by `run`, sent by the other verbs
+    #[arg(long, global = true, env = "WASMILL_TOKEN_FILE", value_name = "FILE")]
+    pub(super) token_file: Option<PathBuf>,
+
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Run a host: its pipelines and its admin API
+    Run(Run),
+    /// Check pipeline files; touches nothing
+    Validate {
+        /// Pipeline files
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Print the JSON Schema of pipeline files
+    Schema,
+    /// Create or change pipelines of a host
+    Apply {
+        /// Pipeline files
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Upload a module
+    Push {
+        /// A component, or a core module built against the contract
+        file: PathBuf,
+        /// NAME@VERSION
+        module: String,
+    },
+    /// Make a module live: a swap at the next batch boundary
+    Deploy {
+        pipeline: String,
+        /// NAME@VERSION or NAME@sha256:DIGEST; the live one where it is left out
+        module: Option<String>,
+        /// A setting of the module; where any is given, these are all
+        #[arg(long, value_name = "NAME=VALUE")]
+        config: Vec<String>,
+    },
+    /// Bring back the release that was live before
+    Rollback { pipeline: String },
+    /// Read no more until resumed
+    Pause { pipeline: String },
+    /// Go on reading
+    Resume { pipeline: String },
+    /// Show pipelines, or one in full
+    Status { pipeline: Option<String> },
+    /// Show the releases of a pipeline and where each began
+    Releases { pipeline: String },
+    /// Show what the modules of a pipeline said
+    Logs {
+        pipeline: String,
+        /// Go on until interrupted
+        #[arg(long, short)]
+        follow: bool,
+    },
+    /// Give one batch to the live module by hand; nothing reaches a sink
+    Invoke {
+        pipeline: String,
+        /// NDJSON, a record per line; standard input where it is left out
+        #[arg(long, value_name = "FILE")]
+        input: Option<PathBuf>,
+    },
+    /// Stop a pipeline and forget it
+    Delete { pipeline: String },
+    /// Compile a component, with limits: started by the host itself
+    #[command(hide = true)]
+    CompileWorker { input: PathBuf, output: PathBuf, memory: u64, cpu_seconds: u64 },
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Run {
+    /// Pipeline files, created or changed at the start; without any, the pipelines that the host knows
+    pub(super) pipelines: Vec<PathBuf>,
+
+    /// Where modules, releases and compiled code are kept; one host at a time
+    #[arg(long, env = "WASMILL_DATA_DIR", default_value = "./wasmill-data", value_name = "FOLDER")]
+    pub(super) data_dir: PathBuf,
+
+    /// Where the admin API listens
+    #[arg(long, env = "WASMILL_ADMIN", default_value = "127.0.0.1:8460", value_name = "ADDRESS")]
+    pub(super) admin: SocketAddr,
+
+    /// Seconds that pipelines may take to deliver what is in flight when the host is told to stop
+    #[arg(long, default_value_t = 10, value_name = "SECONDS")]
+    pub(super) drain: u64,
+
+    /// Module instances alive at a time, over all pipelines
+    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(4..=1000), value_name = "N")]
+    pub(super) instances: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        super::Args::command().debug_assert();
+    }
+}

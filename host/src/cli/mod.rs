@@ -1,0 +1,54 @@
+//! The command line: `wasmill VERB`. Each verb is a file; all share how they fail and how they print.
+//!
+//! Exit codes: 0 done; 1 failed; 2 wrong usage; 3 the host cannot be reached; 4 what was asked for is not there;
+//! 5 the host refused.
+
+mod args;
+mod client;
+mod compile;
+mod output;
+mod remote;
+mod run;
+mod validate;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Args, Verb};
+use output::Failure;
+
+/// Parses the command line and runs the verb.
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    let json = args.json;
+    match dispatch(args) {
+        Ok(code) => code,
+        Err(failure) => output::report(&failure, json),
+    }
+}
+
+fn dispatch(args: Args) -> Result<ExitCode, Failure> {
+    let Args { json, host, token_file, verb } = args;
+    let remote = || client::Client::new(&host, token_file.as_deref());
+    let done = |result: Result<(), Failure>| result.map(|()| ExitCode::SUCCESS);
+    match verb {
+        Verb::Run(run) => run::run(run, token_file.as_deref()),
+        Verb::Validate { files } => validate::validate(&files, json),
+        Verb::Schema => done(validate::schema()),
+        Verb::CompileWorker { input, output, memory, cpu_seconds } => {
+            done(compile::worker(&input, &output, memory, cpu_seconds))
+        }
+        Verb::Push { file, module } => done(remote::push(&remote()?, &file, &module, json)),
+        Verb::Deploy { pipeline, module, config } => done(remote::deploy(&remote()?, &pipeline, module, &config, json)),
+        Verb::Rollback { pipeline } => done(remote::steer(&remote()?, &pipeline, "rollback", json)),
+        Verb::Pause { pipeline } => done(remote::steer(&remote()?, &pipeline, "pause", json)),
+        Verb::Resume { pipeline } => done(remote::steer(&remote()?, &pipeline, "resume", json)),
+        Verb::Status { pipeline } => done(remote::status(&remote()?, pipeline.as_deref(), json)),
+        Verb::Releases { pipeline } => done(remote::releases(&remote()?, &pipeline, json)),
+        Verb::Logs { pipeline, follow } => done(remote::logs(&remote()?, &pipeline, follow, json)),
+        Verb::Invoke { pipeline, input } => done(remote::invoke(&remote()?, &pipeline, input.as_deref(), json)),
+        Verb::Apply { files } => done(remote::apply(&remote()?, &files, json)),
+        Verb::Delete { pipeline } => done(remote::delete(&remote()?, &pipeline, json)),
+    }
+}

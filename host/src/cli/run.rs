@@ -1,0 +1,103 @@
+//! `run`: a host.
+
+use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
+
+use secrecy::SecretString;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{
+    args::Run,
+    client::read_token,
+    output::{Failure, Kind},
+    validate::{config_failure, read},
+};
+use crate::{
+    admin,
+    config::{self, Environment},
+    control::{ControlError, Controller, Options},
+    engine::{CompileLimits, Engine, EngineOptions},
+};
+
+/// Threads for the admin API and for sinks that speak to servers; lanes have their own.
+const WORKERS: usize = 2;
+
+pub(super) fn run(args: Run, token_file: Option<&Path>) -> Result<ExitCode, Failure> {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let token = token_file.map(read_token).transpose()?.map(SecretString::from);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .enable_all()
+        .build()
+        .map_err(Failure::failed)?;
+    let engine = Engine::new(EngineOptions {
+        cache: args.data_dir.join("artifacts"),
+        compiler: std::env::current_exe().map_err(Failure::failed)?,
+        instances: args.instances,
+        compile: CompileLimits::default(),
+    })
+    .map_err(Failure::failed)?;
+    let handle = runtime.handle().clone();
+    let options = Options { data: args.data_dir.clone(), engine, runtime: handle, vars: Arc::new(Environment) };
+    let controller = Controller::open(options).map_err(Failure::failed)?;
+    apply(&controller, &args)?;
+    let drain = Duration::from_secs(args.drain);
+    let left = runtime.block_on(serve(controller, &args, token, drain))?;
+    if left > 0 {
+        tracing::warn!(left, "stopped with batches in flight: they will be delivered again");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Creates or changes the pipelines of the command line. A mistake in one ends the start, before anything is consumed.
+fn apply(controller: &Controller, args: &Run) -> Result<(), Failure> {
+    let read_all = args.pipelines.iter().map(|file| {
+        let (text, base) = read(file)?;
+        let loaded = config::load(&text, &file.display().to_string(), &base, &Environment).map_err(config_failure)?;
+        Ok((loaded.pipeline.name, text, base))
+    });
+    let pipelines: Vec<_> = read_all.collect::<Result<_, Failure>>()?;
+    for (name, text, base) in pipelines {
+        let applied = controller.put_pipeline(&name, &text, &base);
+        let (status, warnings) = applied.map_err(|error| match error {
+            ControlError::Config(error) => config_failure(*error),
+            error => Failure::new(Kind::Refused, format!("pipeline `{name}`: {error}")),
+        })?;
+        warnings.iter().for_each(|warning| tracing::warn!(pipeline = name, %warning, "configuration"));
+        let module = format!("{}@{}", status.module.name, status.module.version);
+        tracing::info!(pipeline = name, release = status.release, module, "pipeline");
+    }
+    Ok(())
+}
+
+async fn serve(
+    controller: Controller,
+    args: &Run,
+    token: Option<SecretString>,
+    drain: Duration,
+) -> Result<usize, Failure> {
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let base = std::env::current_dir().map_err(Failure::failed)?;
+    let options = admin::Options { listen: args.admin, token, base };
+    let stopped = async move { drop(stopped.await) };
+    let (address, server) = admin::serve(controller.clone(), options, stopped)
+        .await
+        .map_err(|error| Failure::new(Kind::Usage, error.to_string()))?;
+    tracing::info!(%address, data = %args.data_dir.display(), "admin API");
+    let server = tokio::spawn(server);
+
+    let signals = || Ok::<_, std::io::Error>((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?));
+    let (mut terminate, mut interrupt) = signals().map_err(Failure::failed)?;
+    tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+    tracing::info!(?drain, "stopping: a second signal ends at once");
+    let draining = tokio::task::spawn_blocking(move || controller.shutdown(drain));
+    let left = tokio::select! {
+        left = draining => left.map_err(Failure::failed)?,
+        _ = terminate.recv() => std::process::exit(1),
+        _ = interrupt.recv() => std::process::exit(1),
+    };
+    drop(stop);
+    server.abort();
+    Ok(left)
+}
