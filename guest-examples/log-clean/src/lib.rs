@@ -1,4 +1,6 @@
 //! Cleanses JSON logs: drops fields that must not be kept, adds one, and rejects lines that are no JSON object.
+//!
+//! Feature `v2` makes the second version of the demo, which also masks the last part of `remote_addr`.
 
 use serde_json::{Map, Value};
 use wasmill_sdk::{Batch, Config, Describe, Error, Module, Output, Plan, Reads};
@@ -11,7 +13,7 @@ struct LogClean {
 
 impl Module for LogClean {
     fn describe() -> Describe {
-        Describe::new("log-clean", env!("CARGO_PKG_VERSION"))
+        Describe::new("log-clean", if cfg!(feature = "v2") { "2.0.0" } else { "1.0.0" })
             .summary("Drops fields of JSON logs, adds one, and rejects lines that are no JSON object.")
             .optional("ignore", "fields to drop, between commas: name,password")
             .optional("set", "a field to add: env=prod")
@@ -54,6 +56,12 @@ impl LogClean {
     fn clean(&self, fields: &mut Map<String, Value>) {
         for name in &self.ignore {
             fields.shift_remove(name);
+        }
+        if cfg!(feature = "v2")
+            && let Some(Value::String(address)) = fields.get_mut("remote_addr")
+            && let Some(last) = address.rfind('.')
+        {
+            address.replace_range(last + 1.., "0");
         }
         if let Some((name, value)) = &self.set {
             fields.insert(name.clone(), Value::String(value.clone()));

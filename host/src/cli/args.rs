@@ -26,6 +26,12 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
+    /// See it all work, with nothing to install: an embedded Kafka, a module, and a swap while records flow
+    Demo {
+        /// End after so many records
+        #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+        records: Option<u64>,
+    },
     /// Run a host: its pipelines and its admin API
     Run(Run),
     /// Check pipeline files; touches nothing

@@ -6,6 +6,7 @@
 mod args;
 mod client;
 mod compile;
+mod demo;
 mod output;
 mod remote;
 mod run;
@@ -33,6 +34,7 @@ fn dispatch(args: Args) -> Result<ExitCode, Failure> {
     let remote = || client::Client::new(&host, token_file.as_deref());
     let done = |result: Result<(), Failure>| result.map(|()| ExitCode::SUCCESS);
     match verb {
+        Verb::Demo { records } => demo::demo(records, json),
         Verb::Run(run) => run::run(run, token_file.as_deref()),
         Verb::Validate { files } => validate::validate(&files, json),
         Verb::Schema => done(validate::schema()),

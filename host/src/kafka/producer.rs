@@ -26,6 +26,9 @@ use crate::output::Record;
 /// Topics that one producer keeps handles for: librdkafka never forgets a topic, and a module chooses the names.
 const TOPICS_MAX: usize = 10_000;
 
+/// `RD_KAFKA_PARTITION_UA`: the partitioner decides.
+const UNASSIGNED: i32 = -1;
+
 /// Kafka's own limit (org.apache.kafka.common.internals.Topic).
 const TOPIC_NAME_MAX: usize = 249;
 
@@ -122,14 +125,15 @@ impl Producer {
         Ok(handle)
     }
 
-    /// Hands over a record, copied. `extra` headers come after the record's own. Its end comes back from
-    /// [`Self::poll`] with `opaque`.
+    /// Hands over a record, copied, to a partition or to the one that its key leads to. `extra` headers come after the
+    /// record's own. Its end comes back from [`Self::poll`] with `opaque`.
     ///
     /// # Errors
     /// See [`ProduceError`].
     pub fn produce(
         &self,
         topic: TopicHandle,
+        partition: Option<i32>,
         record: &Record<'_>,
         extra: &[(&str, &[u8])],
         opaque: usize,
@@ -146,6 +150,7 @@ impl Producer {
         let argument = |vtype, u| sys::rd_kafka_vu_t { vtype, u };
         let arguments = [
             argument(vtype::RD_KAFKA_VTYPE_RKT, Value { rkt: topic.0.as_ptr() }),
+            argument(vtype::RD_KAFKA_VTYPE_PARTITION, Value { i32_: partition.unwrap_or(UNASSIGNED) }),
             argument(vtype::RD_KAFKA_VTYPE_MSGFLAGS, Value { i: sys::RD_KAFKA_MSG_F_COPY }),
             argument(vtype::RD_KAFKA_VTYPE_VALUE, bytes(record.value)),
             argument(vtype::RD_KAFKA_VTYPE_KEY, bytes(record.key)),

@@ -150,6 +150,7 @@ impl<'a> Lane<'a> {
         }
         let counters = &self.shared.counters;
         counters.module_ns.fetch_add(u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX), Relaxed);
+        counters.batch_time.note(started.elapsed());
         counters.guest_memory.store(self.transformer.memory_bytes() as u64, Relaxed);
         match transformed {
             Ok(transformed) => {

@@ -8,6 +8,7 @@ mod backoff;
 mod build;
 mod dead_letter;
 mod flight;
+mod histogram;
 mod isolate;
 mod lane;
 mod ledger;
@@ -25,6 +26,7 @@ use std::{
 use backoff::Backoff;
 pub use build::BuildError;
 use flight::Stuck;
+pub use histogram::Histogram;
 use lane::{End, Lane};
 pub use release::{ModuleId, PrepareError, Release};
 pub use shared::{Began, OnBegan};

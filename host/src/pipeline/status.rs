@@ -5,7 +5,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-use super::release::ModuleId;
+use super::{histogram::Histogram, release::ModuleId};
 
 /// Counts of rows and records since the pipeline was started in this process. A batch counts when its last delivery is
 /// settled, so the sum never runs ahead of what is delivered.
@@ -25,6 +25,8 @@ pub struct Counters {
     pub batches: AtomicU64,
     /// Wall time spent in the module, in nanoseconds.
     pub module_ns: AtomicU64,
+    /// Wall time of each batch in the module.
+    pub batch_time: Histogram,
     /// Bytes of keys and values read.
     pub bytes_in: AtomicU64,
     /// Times that the group moved partitions.

@@ -86,7 +86,7 @@ impl KafkaSink {
         let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
         let opaque = Trackers::opaque(tracker, record.row);
         loop {
-            match self.producer.produce(topic, &record, extra, opaque) {
+            match self.producer.produce(topic, None, &record, extra, opaque) {
                 Ok(()) => return self.trackers.sent(tracker, bytes),
                 Err(ProduceError::Full) => self.serve(FULL_WAIT),
                 Err(ProduceError::Rejected(reason)) => {

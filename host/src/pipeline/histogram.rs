@@ -1,0 +1,68 @@
+//! A histogram of durations in atomics: fixed buckets, four to a doubling, so a quantile is off by at most a fifth.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
+
+/// Four buckets for each doubling of nanoseconds up to 2^40, which is 18 minutes.
+const BUCKETS: usize = 41 * 4;
+
+#[derive(Debug)]
+pub struct Histogram {
+    buckets: [AtomicU64; BUCKETS],
+}
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Self { buckets: std::array::from_fn(|_| AtomicU64::new(0)) }
+    }
+}
+
+impl Histogram {
+    pub fn note(&self, duration: Duration) {
+        let ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX).max(4);
+        self.buckets[bucket(ns)].fetch_add(1, Relaxed);
+    }
+
+    /// The duration that a share of the noted ones stays at or below, as the upper end of its bucket; `None` where
+    /// nothing was noted. `quantile` in 0..=1.
+    pub fn quantile(&self, quantile: f64) -> Option<Duration> {
+        let counts: Vec<u64> = self.buckets.iter().map(|bucket| bucket.load(Relaxed)).collect();
+        let total: u64 = counts.iter().sum();
+        let wanted = ((total as f64 * quantile).ceil() as u64).clamp(1, total.max(1));
+        let mut seen = 0;
+        let index = counts.iter().position(|count| {
+            seen += count;
+            seen >= wanted
+        })?;
+        Some(Duration::from_nanos(upper(index)))
+    }
+}
+
+fn bucket(ns: u64) -> usize {
+    let doublings = ns.ilog2() as usize;
+    let quarter = (ns >> (doublings - 2)) & 3;
+    (doublings * 4 + quarter as usize).min(BUCKETS - 1)
+}
+
+fn upper(index: usize) -> u64 {
+    let (doublings, quarter) = (index / 4, index as u64 % 4);
+    ((4 + quarter + 1) << doublings) / 4
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quantile_is_off_by_at_most_a_quarter() {
+        let histogram = Histogram::default();
+        assert_eq!(histogram.quantile(0.5), None);
+        (1..=1000).for_each(|us| histogram.note(Duration::from_micros(us)));
+        for (quantile, us) in [(0.5, 500.0), (0.99, 990.0), (1.0, 1000.0)] {
+            let found = histogram.quantile(quantile).expect("noted").as_secs_f64() * 1e6;
+            assert!((1.0..1.25).contains(&(found / us)), "{quantile}: {found} us for {us}");
+        }
+    }
+}
