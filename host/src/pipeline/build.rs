@@ -9,6 +9,7 @@ use crate::{
     sink::{
         Sink, SinkError,
         kafka::{KafkaSink, KafkaSinkSettings},
+        ndjson::NdjsonSink,
     },
     source::{BatchPolicy, Source, SourceSettings},
 };
@@ -22,6 +23,8 @@ pub enum BuildError {
     Sink(#[from] SinkError),
     #[error("a thread cannot be started: {0}")]
     Thread(std::io::Error),
+    #[error("sink `{sink}`: `{kind}` is not available in this version: use `kafka`, `file` or `stdout`")]
+    Unavailable { sink: String, kind: &'static str },
     #[error("`delivery: exactly-once` is not available in this version: use `at-least-once`")]
     ExactlyOnce,
 }
@@ -52,7 +55,12 @@ fn sinks(spec: &config::Pipeline, deps: &Deps) -> Result<Sinks, BuildError> {
 fn one_sink(name: &str, sink: &config::Sink, _deps: &Deps) -> Result<Box<dyn Sink>, BuildError> {
     Ok(match sink {
         config::Sink::Kafka(kafka) => Box::new(KafkaSink::new(name, &kafka_settings(kafka))?),
-        _ => return Err(BuildError::ExactlyOnce),
+        config::Sink::Stdout => Box::new(NdjsonSink::stdout(name)),
+        config::Sink::File { path } => Box::new(NdjsonSink::file(name, path)?),
+        config::Sink::Elasticsearch(_) => {
+            return Err(BuildError::Unavailable { sink: name.into(), kind: "elasticsearch" });
+        }
+        config::Sink::Redis(_) => return Err(BuildError::Unavailable { sink: name.into(), kind: "redis" }),
     })
 }
 

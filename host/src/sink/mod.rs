@@ -17,6 +17,7 @@ use thiserror::Error;
 use crate::{batch::Batch, output::Record};
 
 pub mod kafka;
+pub mod ndjson;
 
 /// Names one delivery: the part of one batch that goes to one sink of the lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
