@@ -1,0 +1,31 @@
+# The door for people who work on Wasmill. `just` alone lists the recipes.
+
+default:
+    @just --list
+
+# see it work: an embedded Kafka, a module, and a swap while records flow
+demo *ARGS:
+    cargo run --release -- demo {{ARGS}}
+
+# every test, with everything it needs
+test *ARGS:
+    scripts/test.sh {{ARGS}}
+
+# format, lints, supply chain, docs and conventions
+check:
+    cargo fmt --all --check
+    cd guest-examples && cargo fmt --all --check
+    cargo clippy --release --workspace --all-targets --locked -- -D warnings
+    cargo deny --locked check
+    RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --locked
+    cargo test --release -p wasmill --locked --test tidy
+
+# build the modules of guest-examples, and put the demo's two into the binary
+guests:
+    scripts/guests/build.sh
+    cp target/guests/log-clean.wasm host/modules/log-clean-1.wasm
+    cp target/guests/log-clean-2.wasm host/modules/log-clean-2.wasm
+
+# write golden files anew: read their diff before you commit it
+golden:
+    UPDATE_GOLDEN=1 cargo test --release -p wasmill --locked
