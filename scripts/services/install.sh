@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# Installs what the real servers of the tests need, once: Apache Kafka and Elasticsearch from Maven, Redis, Java and
+# Maven from Debian where they are missing. Usage: install.sh [kafka] [elasticsearch] [redis], by default all.
+set -euo pipefail
+# shellcheck source=scripts/services/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+mkdir -p "$SERVICES_HOME"
+exec 9>"$SERVICES_HOME/lock"
+flock 9
+
+packages() { # COMMAND PACKAGE...: installs the packages where the command is missing
+    local command=$1
+    shift
+    command -v "$command" >/dev/null && return
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        die "$command is missing; install it (on Debian, as root: apt-get install $*)"
+    fi
+    say "installing $*"
+    export DEBIAN_FRONTEND=noninteractive
+    # A server that Debian would start at once is ours to start.
+    [ -e /usr/sbin/policy-rc.d ] || { printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d && chmod +x /usr/sbin/policy-rc.d; trap 'rm -f /usr/sbin/policy-rc.d' EXIT; }
+    apt-get install -y --no-install-recommends "$@" >&2 || { apt-get update >&2 && apt-get install -y --no-install-recommends "$@" >&2; }
+}
+
+install_kafka() {
+    local home=$SERVICES_HOME/kafka-$KAFKA_VERSION work
+    [ -e "$home/complete" ] && return
+    packages java openjdk-17-jre-headless
+    packages mvn maven
+    say "fetching Apache Kafka $KAFKA_VERSION"
+    work=$(mktemp -d)
+    cat >"$work/pom.xml" <<END
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>wasmill</groupId><artifactId>kafka-for-tests</artifactId><version>1</version>
+  <dependencies>
+    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>$KAFKA_VERSION</version></dependency>
+    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka-tools</artifactId><version>$KAFKA_VERSION</version></dependency>
+    <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>$SLF4J_VERSION</version></dependency>
+  </dependencies>
+</project>
+END
+    rm -rf "$home"
+    (cd "$work" && mvn -q -B dependency:copy-dependencies -DoutputDirectory="$home/libs") >&2
+    rm -rf "$work"
+    touch "$home/complete"
+}
+
+install_elasticsearch() {
+    local home=$SERVICES_HOME/elasticsearch-$ELASTICSEARCH_VERSION work
+    [ -e "$home/complete" ] && return
+    packages java openjdk-17-jre-headless
+    packages mvn maven
+    packages unzip unzip
+    packages curl curl
+    say "fetching Elasticsearch $ELASTICSEARCH_VERSION"
+    work=$(mktemp -d)
+    mvn -q -B dependency:copy -Dartifact="org.elasticsearch.distribution.integ-test-zip:elasticsearch:$ELASTICSEARCH_VERSION:zip" \
+        -DoutputDirectory="$work" >&2
+    rm -rf "$home"
+    unzip -q "$work"/*.zip -d "$work/out"
+    mv "$work"/out/* "$home"
+    rm -rf "$work"
+    # Read by the user that it runs as, wherever the folder is.
+    chmod -R a+rX "$home"
+    local folder=$home
+    while [ "$folder" != / ]; do
+        chmod a+x "$folder" 2>/dev/null || true
+        folder=$(dirname "$folder")
+    done
+    touch "$home/complete"
+}
+
+install_redis() { packages redis-server redis-server; }
+
+packages python3 python3
+packages setpriv util-linux
+for service in $(chosen "$@"); do
+    "install_$service"
+done

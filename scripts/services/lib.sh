@@ -1,0 +1,143 @@
+# What the service scripts share. Sourced; needs bash with `set -euo pipefail`.
+# shellcheck shell=bash
+
+KAFKA_VERSION=4.1.1
+ELASTICSEARCH_VERSION=8.19.21
+SLF4J_VERSION=1.7.36
+ALL_SERVICES=(kafka elasticsearch redis)
+
+# Where what is installed is kept, for all runs of this user.
+SERVICES_HOME=${WASMILL_SERVICES_HOME:-$HOME/.cache/wasmill-services}
+
+say() { echo "services: $*" >&2; }
+die() { say "$@"; exit 1; }
+
+# The services named, or all.
+chosen() { if [ $# -gt 0 ]; then printf '%s\n' "$@"; else printf '%s\n' "${ALL_SERVICES[@]}"; fi; }
+
+java_home() { dirname "$(dirname "$(readlink -f "$(command -v java)")")"; }
+
+# A port that nobody listens on now.
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+
+# When a process started, in clock ticks since boot: with its pid, its identity, since pids come round again.
+started() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }
+
+# Notes a process as the service.
+note() { echo "$3 $(started "$3")" >"$1/$2.pid"; } # DIR SERVICE PID
+
+# Whether the process that was noted is alive.
+alive() { # DIR SERVICE
+    local pid since
+    read -r pid since 2>/dev/null <"$1/$2.pid" && [ -n "$since" ] && [ "$(started "$pid")" = "$since" ]
+}
+
+# Waits until a command succeeds, as long as the service lives.
+wait_for() { # DIR SERVICE SECONDS COMMAND...
+    local dir=$1 service=$2 deadline=$((SECONDS + $3))
+    shift 3
+    until "$@" >/dev/null 2>&1; do
+        if ! alive "$dir" "$service" || [ $SECONDS -ge $deadline ]; then
+            say "$service does not come up; the end of its log:"
+            tail -n 30 "$dir/$service.log" >&2 || true
+            return 1
+        fi
+        sleep 0.2
+    done
+}
+
+stop_one() { # DIR SERVICE SIGNAL
+    local pid
+    alive "$1" "$2" || { rm -f "$1/$2.pid"; return 0; }
+    read -r pid _ <"$1/$2.pid"
+    kill "-$3" "$pid" 2>/dev/null || true
+    for _ in $(seq 100); do
+        alive "$1" "$2" || break
+        sleep 0.1
+    done
+    alive "$1" "$2" && kill -KILL "$pid" 2>/dev/null
+    while alive "$1" "$2"; do sleep 0.05; done
+    rm -f "$1/$2.pid"
+}
+
+start_one() { # DIR SERVICE: on the port in DIR/SERVICE.port, with what is in DIR/SERVICE
+    mkdir -p "$1/$2"
+    [ -s "$1/$2.port" ] || free_port >"$1/$2.port"
+    "start_$2" "$1" "$(cat "$1/$2.port")"
+}
+
+start_kafka() { # DIR PORT
+    local dir=$1 port=$2 libs=$SERVICES_HOME/kafka-$KAFKA_VERSION/libs
+    if [ ! -s "$dir/kafka/server.properties" ]; then
+        cat >"$dir/kafka/server.properties" <<END
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:$(free_port | tee "$dir/kafka/controller.port")
+listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$(cat "$dir/kafka/controller.port")
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs=$dir/kafka/data
+num.partitions=4
+auto.create.topics.enable=true
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+group.initial.rebalance.delay.ms=0
+log.retention.hours=24
+END
+        java -cp "$libs/*" kafka.tools.StorageTool format -t "$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d =)" \
+            -c "$dir/kafka/server.properties" >>"$dir/kafka.log" 2>&1
+    fi
+    setsid java -Xmx512m -Dwasmill.dir="$dir" -cp "$libs/*" kafka.Kafka "$dir/kafka/server.properties" >>"$dir/kafka.log" 2>&1 </dev/null &
+    note "$dir" kafka $!
+    wait_for "$dir" kafka 60 grep -q "Kafka Server started" "$dir/kafka.log"
+    wait_for "$dir" kafka 60 bash -c "exec 3<>/dev/tcp/127.0.0.1/$port"
+}
+
+start_elasticsearch() { # DIR PORT
+    local dir=$1 port=$2 home=$SERVICES_HOME/elasticsearch-$ELASTICSEARCH_VERSION run=(env)
+    if [ ! -s "$dir/elasticsearch/config/elasticsearch.yml" ]; then
+        cp -r "$home/config" "$dir/elasticsearch/config"
+        cat >"$dir/elasticsearch/config/elasticsearch.yml" <<END
+cluster.name: wasmill-tests
+node.name: one
+discovery.type: single-node
+network.host: 127.0.0.1
+http.port: $port
+transport.port: $(free_port)
+path.data: $dir/elasticsearch/data
+path.logs: $dir/elasticsearch/logs
+xpack.security.enabled: false
+xpack.security.http.ssl.enabled: false
+cluster.routing.allocation.disk.threshold_enabled: false
+END
+    fi
+    mkdir -p "$dir/elasticsearch/tmp"
+    # It refuses to run as root.
+    if [ "$(id -u)" = 0 ]; then
+        id wasmill-es >/dev/null 2>&1 || useradd --system --no-create-home --shell /usr/sbin/nologin wasmill-es
+        chown -R wasmill-es "$dir/elasticsearch"
+        chmod 711 "$dir"
+        run=(setpriv --reuid=wasmill-es --regid=wasmill-es --clear-groups env)
+    fi
+    setsid "${run[@]}" ES_JAVA_HOME="$(java_home)" ES_PATH_CONF="$dir/elasticsearch/config" ES_TMPDIR="$dir/elasticsearch/tmp" \
+        ES_JAVA_OPTS="-Xms512m -Xmx512m -Dwasmill.dir=$dir" "$home/bin/elasticsearch" >>"$dir/elasticsearch.log" 2>&1 </dev/null &
+    note "$dir" elasticsearch $!
+    wait_for "$dir" elasticsearch 120 \
+        curl -sf "http://127.0.0.1:$port/_cluster/health?wait_for_status=yellow&timeout=1s"
+    # The script starts the server as a child of its launcher: that one is the service.
+    local server
+    server=$(pgrep -f "wasmill.dir=$dir .*org.elasticsearch.bootstrap.Elasticsearch" | head -n 1)
+    [ -z "$server" ] || note "$dir" elasticsearch "$server"
+}
+
+start_redis() { # DIR PORT
+    local dir=$1 port=$2
+    setsid redis-server --bind 127.0.0.1 --port "$port" --dir "$dir/redis" --appendonly yes --save '' \
+        --logfile "$dir/redis.log" --pidfile "$dir/redis/own.pid" >>"$dir/redis.log" 2>&1 </dev/null &
+    note "$dir" redis $!
+    wait_for "$dir" redis 20 redis-cli -p "$port" ping
+}

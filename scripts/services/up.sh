@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Starts services on free ports of the loopback interface, in one temporary folder, and prints where they are:
+#   WASMILL_SERVICES_DIR=...  WASMILL_TEST_KAFKA=...  WASMILL_TEST_ELASTICSEARCH=...  WASMILL_TEST_REDIS=...
+# Usage: up.sh [--dir DIR] [--watch-pid PID] [kafka] [elasticsearch] [redis]; by default all services.
+# With --watch-pid everything is stopped and removed when that process ends.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=scripts/services/lib.sh
+. "$here/lib.sh"
+
+dir= watch=
+while [ $# -gt 0 ]; do
+    case $1 in
+    --dir) dir=$2; shift 2 ;;
+    --watch-pid) watch=$2; shift 2 ;;
+    *) break ;;
+    esac
+done
+[ -n "$dir" ] || dir=$(mktemp -d -t wasmill-services.XXXXXX)
+mkdir -p "$dir"
+dir=$(realpath "$dir")
+mapfile -t services < <(chosen "$@")
+"$here/install.sh" "${services[@]}"
+
+if [ -n "$watch" ]; then
+    setsid bash -c "while kill -0 $watch 2>/dev/null; do sleep 1; done; '$here/down.sh' '$dir'" >/dev/null 2>&1 </dev/null &
+fi
+
+starting=()
+for service in "${services[@]}"; do
+    start_one "$dir" "$service" 9>&- >/dev/null &
+    starting+=($!)
+done
+failed=
+for start in "${starting[@]}"; do wait "$start" || failed=1; done
+[ -z "$failed" ] || { "$here/down.sh" "$dir"; die "not all services came up"; }
+
+{
+    echo "WASMILL_SERVICES_DIR=$dir"
+    for service in "${services[@]}"; do
+        port=$(cat "$dir/$service.port")
+        case $service in
+        kafka) echo "WASMILL_TEST_KAFKA=127.0.0.1:$port" ;;
+        elasticsearch) echo "WASMILL_TEST_ELASTICSEARCH=http://127.0.0.1:$port" ;;
+        redis) echo "WASMILL_TEST_REDIS=redis://127.0.0.1:$port" ;;
+        esac
+    done
+} | tee "$dir/env"
