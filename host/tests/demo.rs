@@ -1,4 +1,11 @@
 //! `wasmill demo` as a user runs it, and the modules inside the binary against the sources that they come from.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod support;
 

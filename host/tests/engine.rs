@@ -1,6 +1,13 @@
 //! The engine against real modules: what it takes, what it refuses, and what becomes of a guest that misbehaves.
 //!
 //! The modules are those of `guest-examples`, built by `scripts/guests/build.sh`.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use std::{
     path::PathBuf,

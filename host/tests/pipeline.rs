@@ -1,4 +1,11 @@
 //! A running pipeline between the topics of a mock cluster: what comes out, what is counted, and what a swap does.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod support;
 

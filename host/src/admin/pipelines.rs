@@ -193,6 +193,7 @@ pub(super) async fn logs(
     Ok(Json(api.call(move |controller| controller.logs(&name, query.after, LOG_LINES_MAX)).await?))
 }
 
+#[allow(clippy::result_large_err, reason = "a problem is made once for a request")]
 fn parse<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let body = if body.is_empty() { b"{}" } else { body };
     serde_json::from_slice(body).map_err(|error| Problem::bad_request(format!("the body: {error}")))

@@ -76,13 +76,12 @@ impl Instance {
     }
 
     pub(super) fn describe(&mut self) -> Result<Description, CallError> {
-        let described = self.enter(|exports, store| match exports {
+        self.enter(|exports, store| match exports {
             Exports::Columns(exports) => exports.wasmill_transform_meta().call_describe(store).map(Into::into),
             Exports::Records(exports) => {
                 exports.wasmill_transform_meta().call_describe(store).map(records::description)
             }
-        });
-        described
+        })
     }
 
     pub(super) fn init(&mut self, config: &[(String, String)]) -> Result<(), StartError> {

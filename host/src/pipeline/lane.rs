@@ -251,10 +251,11 @@ impl<'a> Lane<'a> {
             self.settle()?;
             self.shared.wait(BUSY_WAIT);
         }
-        if !lost && !partitions.is_empty() {
-            if let Err(stuck) = self.flight.commit(&self.source, true) {
-                tracing::warn!(pipeline = self.shared.spec.name, ?stuck, "commit at revocation failed");
-            }
+        if !lost
+            && !partitions.is_empty()
+            && let Err(stuck) = self.flight.commit(&self.source, true)
+        {
+            tracing::warn!(pipeline = self.shared.spec.name, ?stuck, "commit at revocation failed");
         }
         for epoch in epochs() {
             self.flight.forget(epoch);

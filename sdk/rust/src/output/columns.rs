@@ -191,8 +191,9 @@ impl Headers {
     /// Makes record `index` the last one, with its row's own headers unless it has some already.
     fn open(&mut self, index: usize, batch: &Batch, rows: &[u32]) {
         self.touched = true;
-        for record in self.row_ends.len()..=index {
-            self.copy(batch, rows[record]);
+        let begin = self.row_ends.len().min(index + 1);
+        for row in &rows[begin..=index] {
+            self.copy(batch, *row);
         }
     }
 
@@ -224,8 +225,9 @@ impl Headers {
         if !self.touched {
             return None;
         }
-        for record in self.row_ends.len()..records {
-            self.copy(batch, rows[record]);
+        let begin = self.row_ends.len();
+        for row in &rows[begin..records] {
+            self.copy(batch, *row);
         }
         Some(raw::HeaderColumn { row_ends: self.row_ends, names: self.names.finish(), values: self.values.finish() })
     }

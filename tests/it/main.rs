@@ -1,0 +1,5 @@
+//! End to end: the real program, real Kafka, real modules.
+#![allow(clippy::expect_used, clippy::panic, clippy::string_slice, reason = "a test fails by panicking")]
+
+mod delivery;
+mod refusals;

@@ -1,0 +1,140 @@
+//! The real program: a host, and the verbs that speak to it.
+
+use std::{
+    fs::File,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use serde_json::Value;
+
+use crate::{services::root, wait_until};
+
+/// The program, built before the tests run.
+fn program() -> PathBuf {
+    let program = std::env::var("WASMILL_BIN").map_or_else(|_| root().join("target/release/wasmill"), PathBuf::from);
+    assert!(program.exists(), "{}: run `cargo build --release` first", program.display());
+    program
+}
+
+/// A module of guest-examples.
+pub fn guest(name: &str) -> String {
+    let path = root().join(format!("target/guests/{name}.wasm"));
+    assert!(path.exists(), "{}: run scripts/guests/build.sh first", path.display());
+    path.display().to_string()
+}
+
+/// What a verb answered.
+#[derive(Debug)]
+pub struct Answer {
+    pub code: i32,
+    pub json: Value,
+}
+
+impl Answer {
+    /// The answer of a verb that must have done its work.
+    #[track_caller]
+    pub fn ok(self) -> Value {
+        assert_eq!(self.code, 0, "{}", self.json);
+        self.json
+    }
+}
+
+/// A running host; killed when dropped.
+pub struct Host {
+    child: Child,
+    port: u16,
+    pub folder: tempfile::TempDir,
+}
+
+impl Host {
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
+        let child = spawn(folder.path(), port);
+        let host = Self { child, port, folder };
+        host.wait_ready();
+        host
+    }
+
+    fn wait_ready(&self) {
+        wait_until("the host", || self.cli(&["status"]).code == 0);
+    }
+
+    /// `kill -9`, and a start with the same data directory.
+    pub fn kill_and_restart(&mut self) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("ended");
+        self.child = spawn(self.folder.path(), self.port);
+        self.wait_ready();
+    }
+
+    /// SIGTERM; answers the exit code.
+    pub fn terminate(&mut self) -> Option<i32> {
+        let killed = Command::new("kill").arg(self.child.id().to_string()).status().expect("kill runs");
+        assert!(killed.success());
+        self.child.wait().expect("ended").code()
+    }
+
+    /// Runs a verb with `--json`.
+    pub fn cli(&self, args: &[&str]) -> Answer {
+        let done = Command::new(program())
+            .args(["--json", "--host", &format!("http://127.0.0.1:{}", self.port)])
+            .args(args)
+            .output()
+            .expect("it runs");
+        let text = String::from_utf8_lossy(&done.stdout).into_owned();
+        let json = text.lines().last().and_then(|line| serde_json::from_str(line).ok()).unwrap_or(Value::Null);
+        Answer { code: done.status.code().unwrap_or(-1), json }
+    }
+
+    /// Writes a pipeline file and applies it.
+    pub fn apply(&self, name: &str, yaml: &str) -> Answer {
+        let file = self.folder.path().join(format!("{name}.yaml"));
+        std::fs::write(&file, yaml).expect("written");
+        self.cli(&["apply", &file.display().to_string()])
+    }
+
+    pub fn status(&self, pipeline: &str) -> Value {
+        self.cli(&["status", pipeline]).ok()
+    }
+
+    /// Rows that are through.
+    pub fn through(&self, pipeline: &str) -> u64 {
+        self.status(pipeline)["records"]["in"].as_u64().expect("a number")
+    }
+
+    /// What the host wrote to its log.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+}
+
+fn spawn(folder: &Path, port: u16) -> Child {
+    let log = File::options().create(true).append(true).open(folder.join("log")).expect("a log");
+    Command::new(program())
+        .args(["run", "--admin", &format!("127.0.0.1:{port}"), "--data-dir"])
+        .arg(folder.join("data"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .expect("a host")
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let gone = self.child.kill().and_then(|()| self.child.wait());
+        if gone.is_err() || std::thread::panicking() {
+            let log = self.log();
+            let end: Vec<&str> = log.lines().rev().take(30).collect();
+            eprintln_end(&end);
+        }
+    }
+}
+
+#[allow(clippy::print_stderr, reason = "the host's last words help whoever reads a failed test")]
+fn eprintln_end(lines: &[&str]) {
+    lines.iter().rev().for_each(|line| eprintln!("host: {line}"));
+}

@@ -1,0 +1,127 @@
+//! Topics of a test's own, written and read.
+
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+use rdkafka::{
+    ClientConfig, Message, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+    error::RDKafkaErrorCode,
+    message::Headers,
+    producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer},
+};
+
+use crate::{PATIENCE, services};
+
+/// A record as tests compare it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Read {
+    pub partition: i32,
+    pub offset: i64,
+    pub timestamp: i64,
+    pub key: Option<String>,
+    pub value: Option<String>,
+    pub headers: BTreeMap<String, String>,
+}
+
+/// A topic that no other test knows.
+pub struct Topic {
+    pub name: String,
+    pub partitions: i32,
+}
+
+fn config() -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", &services().kafka);
+    config
+}
+
+impl Topic {
+    /// Made by the broker at the first write: it has four partitions then.
+    pub fn new(name: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("{name}-{}-{}", std::process::id(), COUNT.fetch_add(1, Relaxed));
+        let topic = Self { name, partitions: 4 };
+        topic.create();
+        topic
+    }
+
+    /// Asks for the topic until the broker has made it.
+    fn create(&self) {
+        let mut config = config();
+        config.set("allow.auto.create.topics", "true").set("group.id", "tests");
+        let consumer: BaseConsumer = config.create().expect("a consumer");
+        crate::wait_until("a topic", || {
+            let metadata = consumer.fetch_metadata(Some(&self.name), Duration::from_secs(10));
+            let partitions = metadata.ok().and_then(|metadata| Some(metadata.topics().first()?.partitions().len()));
+            partitions == Some(self.partitions as usize)
+        });
+    }
+
+    pub fn producer() -> ThreadedProducer<DefaultProducerContext> {
+        let mut config = config();
+        config.set("linger.ms", "5").set("acks", "all").set("enable.idempotence", "true");
+        config.create().expect("a producer")
+    }
+
+    /// Writes records from number `first` on, round robin: number n is offset n / 4 of partition n % 4, where only one
+    /// writes. At most 20,000 are under way.
+    pub fn write(&self, first: u64, values: impl Iterator<Item = String>) -> u64 {
+        let producer = Self::producer();
+        let mut number = first;
+        for value in values {
+            let key = number.to_string();
+            let partition = (number % self.partitions as u64) as i32;
+            let mut record = BaseRecord::to(&self.name).partition(partition).key(&key).payload(&value);
+            record = record.timestamp(1_700_000_000_000 + number as i64);
+            while let Err((error, back)) = producer.send(record) {
+                assert_eq!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::QueueFull));
+                record = back;
+                producer.poll(Duration::from_millis(5));
+            }
+            number += 1;
+            if number.is_multiple_of(20_000) {
+                producer.flush(PATIENCE).expect("written");
+            }
+        }
+        producer.flush(PATIENCE).expect("written");
+        number - first
+    }
+
+    /// Reads from the begin until `done` says so of what was read.
+    pub fn read_until(&self, mut done: impl FnMut(&[Read]) -> bool) -> Vec<Read> {
+        let mut config = config();
+        config.set("group.id", "tests").set("fetch.wait.max.ms", "20").set("isolation.level", "read_committed");
+        let consumer: BaseConsumer = config.create().expect("a consumer");
+        let mut list = TopicPartitionList::new();
+        for partition in 0..self.partitions {
+            list.add_partition_offset(&self.name, partition, Offset::Beginning).expect("a partition");
+        }
+        consumer.assign(&list).expect("assigned");
+        let (mut read, mut last) = (Vec::new(), Instant::now());
+        while !done(&read) {
+            assert!(last.elapsed() < PATIENCE, "{} records of {}", read.len(), self.name);
+            let Some(Ok(message)) = consumer.poll(Duration::from_millis(100)) else { continue };
+            last = Instant::now();
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            let headers = message.headers().into_iter().flat_map(Headers::iter);
+            read.push(Read {
+                partition: message.partition(),
+                offset: message.offset(),
+                timestamp: message.timestamp().to_millis().unwrap_or(-1),
+                key: message.key().map(text),
+                value: message.payload().map(text),
+                headers: headers.map(|header| (header.key.into(), text(header.value.unwrap_or_default()))).collect(),
+            });
+        }
+        read
+    }
+
+    /// Reads `count` records.
+    pub fn read(&self, count: usize) -> Vec<Read> {
+        self.read_until(|read| read.len() >= count)
+    }
+}
