@@ -66,6 +66,7 @@ start_one() { # DIR SERVICE: on the port in DIR/SERVICE.port, with what is in DI
     "start_$2" "$1" "$(cat "$1/$2.port")"
 }
 
+# Records are kept for ever: tests write timestamps of long ago, which retention by time would remove at once.
 start_kafka() { # DIR PORT
     local dir=$1 port=$2 libs=$SERVICES_HOME/kafka-$KAFKA_VERSION/libs
     if [ ! -s "$dir/kafka/server.properties" ]; then
@@ -86,7 +87,7 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=4
 group.initial.rebalance.delay.ms=0
-log.retention.hours=24
+log.retention.ms=-1
 END
         java -cp "$libs/*" kafka.tools.StorageTool format -t "$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d =)" \
             -c "$dir/kafka/server.properties" >>"$dir/kafka.log" 2>&1

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
 };
 
 use e2e::{Host, Read, Topic, guest, services, wait_until};
@@ -12,7 +12,8 @@ fn pipeline(name: &str, from: &Topic, to: &Topic, config: &str) -> String {
     let kafka = &services().kafka;
     format!(
         "pipeline: {name}\n\
-         source: {{ kafka: {{ brokers: [\"{kafka}\"], topics: [{}] }} }}\n\
+         source: {{ kafka: {{ brokers: [\"{kafka}\"], topics: [{}],\n\
+         \x20 properties: {{ session.timeout.ms: 6000 }} }} }}\n\
          module: {{ ref: log-clean@1, config: {{ {config} }} }}\n\
          routes: {{ clean: [out] }}\n\
          sinks: {{ out: {{ kafka: {{ topic: {} }} }} }}\n\
@@ -94,11 +95,20 @@ fn a_kill_in_mid_stream_loses_nothing_and_the_live_release_is_the_one_that_was()
     host.cli(&["push", &guest("log-clean"), "log-clean@1"]).ok();
     host.apply("kill", &pipeline("kill", &from, &to, CONFIG)).ok();
     host.cli(&["deploy", "kill", "--config", "mark=v2"]).ok();
+    const SHARE: u64 = RECORDS / 4;
+    let killed = AtomicU64::new(0);
     std::thread::scope(|scope| {
-        let writer = scope.spawn(|| from.write(0, (0..RECORDS).map(line)));
+        let writer = scope.spawn(|| {
+            let part = |part: u64| {
+                wait_until("a kill", || killed.load(Relaxed) >= part);
+                from.write(part * SHARE, (part * SHARE..(part + 1) * SHARE).map(line))
+            };
+            (0..4).map(part).sum::<u64>()
+        });
         for _ in 0..3 {
             wait_until("records", || host.through("kill") > RECORDS / 50);
             host.kill_and_restart();
+            killed.fetch_add(1, Relaxed);
             let status = host.status("kill");
             assert_eq!((&status["release"], &status["module"]["version"]), (&json!(2), &json!("1")));
         }

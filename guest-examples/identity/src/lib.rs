@@ -9,9 +9,11 @@ struct Identity {
 
 impl Module for Identity {
     fn describe() -> Describe {
-        Describe::new("identity", env!("CARGO_PKG_VERSION"))
-            .summary("Sends every record on as it is.")
-            .default("copy", "whether every value is copied through the module", "false")
+        Describe::new("identity", env!("CARGO_PKG_VERSION")).summary("Sends every record on as it is.").default(
+            "copy",
+            "whether every value is copied through the module",
+            "false",
+        )
     }
 
     fn init(config: &Config) -> Result<(Self, Plan), String> {

@@ -84,7 +84,7 @@ impl Document {
     }
 
     /// Whether the value of this node came from a variable.
-    pub(super) fn from_variable(&self, id: NodeId) -> bool {
+    pub(super) fn is_from_variable(&self, id: NodeId) -> bool {
         matches!(self.content(id), Content::Scalar(Scalar { raw: Some(_), .. }))
     }
 
@@ -120,7 +120,7 @@ impl Document {
 
     /// Whether a text may be quoted in a message.
     pub(super) fn may_show(&self, id: NodeId) -> bool {
-        !self.from_variable(id) && !self.is_secret(id)
+        !self.is_from_variable(id) && !self.is_secret(id)
     }
 
     /// Keys from the top.

@@ -77,7 +77,10 @@ impl Settings {
 
     fn with_defaults(&self, defaults: &[(&str, &str)]) -> ClientConfig {
         let mut config = ClientConfig::new();
-        config.set("client.id", "wasmill").set_log_level(RDKafkaLogLevel::Info);
+        // Who asks for librdkafka's chatter with `debug` wants to read it.
+        let asked = self.properties.iter().any(|(name, _)| name == "debug");
+        let level = if asked { RDKafkaLogLevel::Debug } else { RDKafkaLogLevel::Info };
+        config.set("client.id", "wasmill").set_log_level(level);
         defaults.iter().for_each(|(name, value)| {
             config.set(*name, *value);
         });

@@ -75,7 +75,7 @@ impl Check<'_> {
                 let message = format!("`{name}` cannot be set here");
                 self.key_problem(value.node, message, Some((*instead).to_owned()));
             } else if let Some(Plain(text)) = self.read(value) {
-                if self.document.from_variable(value.node) {
+                if self.document.is_from_variable(value.node) {
                     properties.insert_hidden(name.clone(), Secret::from(text));
                 } else {
                     properties.insert(name, text);
