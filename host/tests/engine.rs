@@ -9,55 +9,27 @@
     reason = "a test fails by panicking"
 )]
 
+mod support;
+
 use std::{
     path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
+use support::{Host, guest, host};
 use wasmill::{
     batch::{Columns, MemoryRows, Reads},
-    engine::{
-        Call, CallError, CompileLimits, Engine, EngineOptions, GuestOutput, Instance, LoadError, LogLevel, Module,
-        NoOutput, StartError, World,
-    },
+    engine::{Call, CallError, GuestOutput, Instance, LoadError, LogLevel, Module, NoOutput, StartError, World},
     limits::Limits,
     output::Output,
 };
 
-struct Host {
-    engine: Engine,
-    cache: tempfile::TempDir,
-}
-
-fn host() -> Host {
-    let cache = tempfile::tempdir().expect("a folder");
-    let engine = Engine::new(EngineOptions {
-        cache: cache.path().join("artifacts"),
-        compiler: env!("CARGO_BIN_EXE_wasmill").into(),
-        instances: 16,
-        compile: CompileLimits::default(),
-    });
-    Host { engine: engine.expect("an engine"), cache }
-}
-
-impl Host {
-    fn load(&self, name: &str) -> Module {
-        self.engine.load(&guest(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
-    }
-
-    fn artifact(&self) -> PathBuf {
-        let files = std::fs::read_dir(self.cache.path().join("artifacts")).expect("a folder");
-        let mut files = files.map(|entry| entry.expect("an entry").path());
-        files.find(|path| path.extension().is_some_and(|kind| kind == "artifact")).expect("an artefact")
-    }
-}
-
-fn guest(name: &str) -> Vec<u8> {
-    let folder = std::env::var("WASMILL_GUESTS")
-        .map_or_else(|_| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/guests")), PathBuf::from);
-    let path = folder.join(format!("{name}.wasm"));
-    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; run scripts/guests/build.sh", path.display()))
+/// The one artefact in the host's cache.
+fn artifact(host: &Host) -> PathBuf {
+    let files = std::fs::read_dir(host.cache.path().join("artifacts")).expect("a folder");
+    let mut files = files.map(|entry| entry.expect("an entry").path());
+    files.find(|path| path.extension().is_some_and(|kind| kind == "artifact")).expect("an artefact")
 }
 
 fn start(module: &Module, limits: Limits, config: &[(&str, &str)]) -> Result<Instance, StartError> {
@@ -126,10 +98,10 @@ fn an_artefact_is_compiled_once_and_a_damaged_one_again() {
     let host = host();
     assert!(host.load("identity").compiled_in().is_some());
     assert!(host.load("identity").compiled_in().is_none());
-    let mut bytes = std::fs::read(host.artifact()).expect("bytes");
+    let mut bytes = std::fs::read(artifact(&host)).expect("bytes");
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
-    std::fs::write(host.artifact(), bytes).expect("written");
+    std::fs::write(artifact(&host), bytes).expect("written");
     assert!(host.load("identity").compiled_in().is_some(), "a damaged artefact must not be loaded");
 }
 
@@ -138,7 +110,7 @@ fn refuses_what_is_no_module_and_says_why() {
     let host = host();
     host.load("filter");
     // What wasmtime would call a .cwasm: an artefact of the cache without its seal of 32 bytes.
-    let precompiled = std::fs::read(host.artifact()).expect("bytes")[32..].to_vec();
+    let precompiled = std::fs::read(artifact(&host)).expect("bytes")[32..].to_vec();
     let refused = |bytes: &[u8]| host.engine.load(bytes).map(|_| ()).expect_err("must be refused");
     let native = std::fs::read(env!("CARGO_BIN_EXE_wasmill")).expect("this program");
     let cases: [(LoadError, &str, &str); 8] = [
