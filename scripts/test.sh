@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Runs every test of the project. Needs Rust, a C compiler, make and perl; installs the rest where it is missing: a
-# toolchain for wasm modules, and real Kafka for the end-to-end tests. The second run does only what changed.
+# toolchain for wasm modules, and real Kafka, Elasticsearch and Redis for the end-to-end tests. The second run does
+# only what changed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 scripts/guests/build.sh
-scripts/services/install.sh kafka
+scripts/services/install.sh
 # One profile for tests and binaries: nothing is built twice.
 cargo build --release --locked --workspace
 cargo test --release --locked --workspace "$@"

@@ -5,7 +5,7 @@ use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
 };
 
-use e2e::{Host, Read, Topic, guest, services, wait_until};
+use e2e::{Host, Read, Topic, guest, services, timestamp, wait_until};
 use serde_json::{Value, json};
 
 fn pipeline(name: &str, from: &Topic, to: &Topic, config: &str) -> String {
@@ -74,7 +74,7 @@ fn two_hundred_thousand_records_and_a_swap_in_mid_stream() {
     for record in &read {
         let number = number(record);
         assert!(!std::mem::replace(&mut seen[number as usize], true), "record {number} came twice");
-        assert_eq!(record.timestamp, 1_700_000_000_000 + number as i64);
+        assert_eq!(record.timestamp, timestamp(number));
         let mark = if number / 4 >= began[&((number % 4) as i32)] { "v2" } else { "v1" };
         let value: Value = serde_json::from_str(record.value.as_deref().expect("a value")).expect("JSON");
         assert_eq!(value, cleaned(number, mark), "record {number}, began {began:?}");

@@ -1,5 +1,6 @@
-//! End to end: the real program, real Kafka, real modules.
+//! End to end: the real program, real Kafka, Elasticsearch and Redis, real modules.
 #![allow(clippy::expect_used, clippy::panic, clippy::string_slice, reason = "a test fails by panicking")]
 
 mod delivery;
 mod refusals;
+mod sinks;

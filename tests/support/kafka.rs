@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    sync::atomic::{AtomicU32, Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
@@ -14,7 +13,7 @@ use rdkafka::{
     producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer},
 };
 
-use crate::{PATIENCE, services};
+use crate::{PATIENCE, services, unique};
 
 /// A record as tests compare it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +24,11 @@ pub struct Read {
     pub key: Option<String>,
     pub value: Option<String>,
     pub headers: BTreeMap<String, String>,
+}
+
+/// Time of record `number`, in milliseconds: 200,000 records begin on 2023-11-14 and end on the day after.
+pub fn timestamp(number: u64) -> i64 {
+    1_700_000_000_000 + number as i64 * 37
 }
 
 /// A topic that no other test knows.
@@ -42,9 +46,7 @@ fn config() -> ClientConfig {
 impl Topic {
     /// Made by the broker at the first write: it has four partitions then.
     pub fn new(name: &str) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("{name}-{}-{}", std::process::id(), COUNT.fetch_add(1, Relaxed));
-        let topic = Self { name, partitions: 4 };
+        let topic = Self { name: unique(name), partitions: 4 };
         topic.create();
         topic
     }
@@ -70,13 +72,19 @@ impl Topic {
     /// Writes records from number `first` on, round robin: number n is offset n / 4 of partition n % 4, where only one
     /// writes. At most 20,000 are under way.
     pub fn write(&self, first: u64, values: impl Iterator<Item = String>) -> u64 {
+        self.write_keyed(first, values.enumerate().map(|(at, value)| ((first + at as u64).to_string(), Some(value))))
+    }
+
+    /// As [`Self::write`], with keys of the test's own, and tombstones.
+    pub fn write_keyed(&self, first: u64, records: impl Iterator<Item = (String, Option<String>)>) -> u64 {
         let producer = Self::producer();
         let mut number = first;
-        for value in values {
-            let key = number.to_string();
+        for (key, value) in records {
             let partition = (number % self.partitions as u64) as i32;
-            let mut record = BaseRecord::to(&self.name).partition(partition).key(&key).payload(&value);
-            record = record.timestamp(1_700_000_000_000 + number as i64);
+            let mut record = BaseRecord::to(&self.name).partition(partition).key(&key).timestamp(timestamp(number));
+            if let Some(value) = &value {
+                record = record.payload(value);
+            }
             while let Err((error, back)) = producer.send(record) {
                 assert_eq!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::QueueFull));
                 record = back;

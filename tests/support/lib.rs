@@ -1,15 +1,22 @@
 //! What the end-to-end tests stand on: real servers, started once for a run; the real program; topics of a test's own.
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod elasticsearch;
 mod host;
 mod kafka;
+mod redis;
 mod services;
 
+pub use elasticsearch::Index;
 pub use host::{Answer, Host, guest};
-pub use kafka::{Read, Topic};
+pub use kafka::{Read, Topic, timestamp};
+pub use redis::Keys;
 pub use services::services;
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
+    time::{Duration, Instant},
+};
 
 /// Longest wait for something that must happen.
 pub const PATIENCE: Duration = Duration::from_secs(120);
@@ -21,4 +28,10 @@ pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "waited in vain for {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// A name that no other test of this or another run has.
+pub(crate) fn unique(name: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    format!("{name}-{}-{}", std::process::id(), COUNT.fetch_add(1, Relaxed))
 }

@@ -6,6 +6,10 @@ use std::{collections::HashMap, path::PathBuf, process::Command, sync::OnceLock}
 pub struct Services {
     /// Bootstrap servers.
     pub kafka: String,
+    /// URL of the one node.
+    pub elasticsearch: String,
+    /// URL.
+    pub redis: String,
 }
 
 /// The project's root.
@@ -13,21 +17,30 @@ pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the project")
 }
 
-/// Starts the services with the first call. Those that the environment names (`WASMILL_TEST_KAFKA`) are taken as they
-/// are.
+/// Starts the services with the first call. Where the environment names all of them (`WASMILL_TEST_KAFKA`,
+/// `WASMILL_TEST_ELASTICSEARCH`, `WASMILL_TEST_REDIS`, as `up.sh` prints them) those are taken.
 pub fn services() -> &'static Services {
     static SERVICES: OnceLock<Services> = OnceLock::new();
-    SERVICES.get_or_init(|| {
-        if let Ok(kafka) = std::env::var("WASMILL_TEST_KAFKA") {
-            return Services { kafka };
-        }
-        let up = Command::new(root().join("scripts/services/up.sh"))
-            .args(["--watch-pid", &std::process::id().to_string(), "kafka"])
-            .output()
-            .expect("up.sh runs");
-        assert!(up.status.success(), "{}", String::from_utf8_lossy(&up.stderr));
-        let text = String::from_utf8(up.stdout).expect("text");
-        let found: HashMap<&str, &str> = text.lines().filter_map(|line| line.split_once('=')).collect();
-        Services { kafka: found["WASMILL_TEST_KAFKA"].into() }
-    })
+    SERVICES.get_or_init(|| Services::find(|name| std::env::var(name).ok()).unwrap_or_else(start))
+}
+
+impl Services {
+    fn find(address: impl Fn(&str) -> Option<String>) -> Option<Self> {
+        Some(Self {
+            kafka: address("WASMILL_TEST_KAFKA")?,
+            elasticsearch: address("WASMILL_TEST_ELASTICSEARCH")?,
+            redis: address("WASMILL_TEST_REDIS")?,
+        })
+    }
+}
+
+fn start() -> Services {
+    let up = Command::new(root().join("scripts/services/up.sh"))
+        .args(["--watch-pid", &std::process::id().to_string()])
+        .output()
+        .expect("up.sh runs");
+    assert!(up.status.success(), "{}", String::from_utf8_lossy(&up.stderr));
+    let text = String::from_utf8(up.stdout).expect("text");
+    let found: HashMap<&str, &str> = text.lines().filter_map(|line| line.split_once('=')).collect();
+    Services::find(|name| found.get(name).map(ToString::to_string)).expect("all addresses")
 }

@@ -13,7 +13,7 @@ use prometheus_client::{
 use super::{Api, Problem};
 use crate::{
     control::{Controller, GuestMetric},
-    pipeline::{Counters, Status},
+    pipeline::{Counters, SinkCounts, Status},
 };
 
 /// Metrics of the host and its pipelines; names begin with `wasmill_`.
@@ -53,6 +53,18 @@ const COUNTERS: [(&str, &str, fn(&Counters) -> &AtomicU64); 9] = [
     ("module_nanoseconds", "wall time spent in the module", |counters| &counters.module_ns),
 ];
 
+/// Counters of a sink: name, help, where it stands.
+const SINK_COUNTERS: [(&str, &str, fn(&SinkCounts) -> u64); 6] = [
+    ("sink_records_delivered", "records that are at the server", |sink| sink.delivered),
+    ("sink_records_rejected", "records that the server will never take", |sink| sink.rejected),
+    ("sink_records_retried", "times that a record was sent again", |sink| sink.retried),
+    ("sink_records_ignored", "delivered records that changed nothing: the same or newer was there", |sink| {
+        sink.ignored
+    }),
+    ("sink_requests", "requests sent", |sink| sink.requests),
+    ("sink_bytes", "bytes of encoded records sent", |sink| sink.bytes),
+];
+
 impl Collector for Scrape {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let controller = &self.0;
@@ -69,6 +81,16 @@ impl Collector for Scrape {
             result?;
         }
         let statuses = controller.statuses();
+        for (name, help, count) in SINK_COUNTERS {
+            let metric = ConstCounter::new(0_u64);
+            let mut family = encoder.encode_descriptor(name, help, None, metric.metric_type())?;
+            for status in &statuses {
+                for (sink, counts) in &status.sinks {
+                    let labels = [("pipeline", status.pipeline.as_str()), ("sink", sink.as_str())];
+                    ConstCounter::new(count(counts)).encode(family.encode_family(&labels)?)?;
+                }
+            }
+        }
         gauges(&mut encoder, "lag_records", "records not yet through", None, &statuses, |status| status.lag)?;
         let up = |status: &Status| Some(i64::from(status.state == crate::pipeline::State::Running));
         gauges(&mut encoder, "pipeline_running", "1 while the pipeline runs", None, &statuses, up)?;

@@ -1,6 +1,6 @@
 //! One pipeline in the host: what runs, or why nothing does.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use parking_lot::Mutex;
 
@@ -75,6 +75,7 @@ impl Slot {
                 records: Counts::default(),
                 lag: None,
                 rebalances: 0,
+                sinks: BTreeMap::new(),
                 partitions: Partitions::new(),
             },
         }

@@ -1,5 +1,7 @@
 //! From a pipeline's configuration to the parts of a lane. Nothing is spawned and no record is read by `check`.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use thiserror::Error;
 
 use super::{Deps, dead_letter::DeadLetters, flight::Flight, shared::Shared};
@@ -7,9 +9,11 @@ use crate::{
     config,
     kafka::{KafkaError, Settings, StartAt},
     sink::{
-        Sink, SinkError,
+        Sink, SinkError, SinkStats,
+        elasticsearch::ElasticsearchSink,
         kafka::{KafkaSink, KafkaSinkSettings},
         ndjson::NdjsonSink,
+        redis::RedisSink,
     },
     source::{BatchPolicy, Source, SourceSettings},
 };
@@ -23,8 +27,6 @@ pub enum BuildError {
     Sink(#[from] SinkError),
     #[error("a thread cannot be started: {0}")]
     Thread(std::io::Error),
-    #[error("sink `{sink}`: `{kind}` is not available in this version: use `kafka`, `file` or `stdout`")]
-    Unavailable { sink: String, kind: &'static str },
     #[error("`delivery: exactly-once` is not available in this version: use `at-least-once`")]
     ExactlyOnce,
 }
@@ -34,33 +36,40 @@ pub(super) fn check(spec: &config::Pipeline, deps: &Deps) -> Result<(), BuildErr
     if spec.delivery == config::Delivery::ExactlyOnce {
         return Err(BuildError::ExactlyOnce);
     }
-    sinks(spec, deps)?;
+    sinks(spec, &stats(spec), deps)?;
     dead_letters(spec)?;
     Ok(())
 }
 
 pub(super) fn lane(shared: &Shared, _index: usize, deps: &Deps) -> Result<(Source, Flight), BuildError> {
     let spec = &shared.spec;
-    let flight = Flight::new(sinks(spec, deps)?, dead_letters(spec)?);
+    let flight = Flight::new(sinks(spec, &shared.sinks, deps)?, dead_letters(spec)?);
     let source = Source::new(&source_settings(&spec.source)).map_err(BuildError::Source)?;
     Ok((source, flight))
 }
 
 type Sinks = Vec<(String, Box<dyn Sink>)>;
 
-fn sinks(spec: &config::Pipeline, deps: &Deps) -> Result<Sinks, BuildError> {
-    spec.sinks.iter().map(|(name, sink)| Ok((name.clone(), one_sink(name, sink, deps)?))).collect()
+/// Counters for each sink of a pipeline, by its name.
+pub(super) fn stats(spec: &config::Pipeline) -> BTreeMap<String, Arc<SinkStats>> {
+    spec.sinks.keys().map(|name| (name.clone(), Arc::default())).collect()
 }
 
-fn one_sink(name: &str, sink: &config::Sink, _deps: &Deps) -> Result<Box<dyn Sink>, BuildError> {
+fn sinks(spec: &config::Pipeline, stats: &BTreeMap<String, Arc<SinkStats>>, deps: &Deps) -> Result<Sinks, BuildError> {
+    let build = |(name, sink): (&String, _)| {
+        let stats = stats.get(name).cloned().unwrap_or_default();
+        Ok((name.clone(), one_sink(name, sink, stats, deps)?))
+    };
+    spec.sinks.iter().map(build).collect()
+}
+
+fn one_sink(name: &str, sink: &config::Sink, stats: Arc<SinkStats>, deps: &Deps) -> Result<Box<dyn Sink>, BuildError> {
     Ok(match sink {
-        config::Sink::Kafka(kafka) => Box::new(KafkaSink::new(name, &kafka_settings(kafka))?),
-        config::Sink::Stdout => Box::new(NdjsonSink::stdout(name)),
-        config::Sink::File { path } => Box::new(NdjsonSink::file(name, path)?),
-        config::Sink::Elasticsearch(_) => {
-            return Err(BuildError::Unavailable { sink: name.into(), kind: "elasticsearch" });
-        }
-        config::Sink::Redis(_) => return Err(BuildError::Unavailable { sink: name.into(), kind: "redis" }),
+        config::Sink::Kafka(kafka) => Box::new(KafkaSink::new(name, &kafka_settings(kafka), stats)?),
+        config::Sink::Stdout => Box::new(NdjsonSink::stdout(name, stats)),
+        config::Sink::File { path } => Box::new(NdjsonSink::file(name, path, stats)?),
+        config::Sink::Elasticsearch(sink) => Box::new(ElasticsearchSink::spawn(name, sink, &deps.runtime, stats)?),
+        config::Sink::Redis(sink) => Box::new(RedisSink::spawn(name, sink, &deps.runtime, stats)?),
     })
 }
 

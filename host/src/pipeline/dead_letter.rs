@@ -3,6 +3,8 @@
 //! Header names are those of Kafka Connect (AK `DeadLetterQueueReporter`, KIP-298), so that its tools can read them;
 //! what Connect has no name for is `wasmill.*`. A row is acknowledged only when its dead letter is.
 
+use std::sync::Arc;
+
 use super::release::ModuleId;
 use crate::{
     batch::Batch,
@@ -35,7 +37,7 @@ pub(super) struct DeadLetters {
 
 impl DeadLetters {
     pub(super) fn new(settings: &KafkaSinkSettings) -> Result<Self, SinkError> {
-        Ok(Self { sink: KafkaSink::new("dead_letter", settings)? })
+        Ok(Self { sink: KafkaSink::new("dead_letter", settings, Arc::default())? })
     }
 
     pub(super) fn ready(&mut self) -> bool {

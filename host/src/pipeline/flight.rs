@@ -69,12 +69,17 @@ pub(super) struct Flight {
     rows: usize,
     bytes: usize,
     settled: Vec<Settlement>,
+    /// Deliveries under way, by sink.
+    waiting: Vec<usize>,
+    /// When a delivery was last settled, or the first was handed over.
+    progress_at: Instant,
     committed_at: Instant,
 }
 
 impl Flight {
     pub(super) fn new(sinks: Vec<(String, Box<dyn Sink>)>, dead_letters: Option<DeadLetters>) -> Self {
         Self {
+            waiting: vec![0; sinks.len()],
             sinks,
             dead_letters,
             ledger: Ledger::default(),
@@ -84,6 +89,7 @@ impl Flight {
             rows: 0,
             bytes: 0,
             settled: Vec::new(),
+            progress_at: Instant::now(),
             committed_at: Instant::now(),
         }
     }
@@ -155,7 +161,11 @@ impl Flight {
             tally.count(counters);
             return Ok(());
         }
+        if self.open.is_empty() {
+            self.progress_at = Instant::now();
+        }
         for sink in takers {
+            self.waiting[sink] += 1;
             let mut records = parts.iter().flat_map(|part| {
                 let view = View { batch: &batch, base: part.base, output: &part.output };
                 view.records().filter(|record: &Record<'_>| release.router.takes(sink, record))
@@ -184,7 +194,13 @@ impl Flight {
         if let Some(dead_letters) = &mut self.dead_letters {
             dead_letters.poll(&mut settled);
         }
+        if !settled.is_empty() {
+            self.progress_at = Instant::now();
+        }
         for Settlement { ticket, outcome } in settled.drain(..) {
+            if let Some(waiting) = self.waiting.get_mut(usize::from(ticket.sink)) {
+                *waiting = waiting.saturating_sub(1);
+            }
             match outcome {
                 Outcome::Delivered => self.count_down(ticket.batch, counters),
                 Outcome::Rejected(rejected) if ticket.sink == DEAD_LETTERS => {
@@ -251,12 +267,14 @@ impl Flight {
         self.open.len()
     }
 
-    /// Why there is no room, for people.
-    pub(super) fn full_sinks(&mut self) -> String {
-        let full: Vec<&str> =
-            self.sinks.iter_mut().filter_map(|(name, sink)| (!sink.ready()).then_some(name.as_str())).collect();
-        let which = if full.is_empty() { "all of them".to_owned() } else { full.join(", ") };
-        format!("{} batches wait to be delivered ({which})", self.open.len())
+    /// How long nothing was settled although deliveries are under way.
+    pub(super) fn stuck_for(&self) -> Option<Duration> {
+        (!self.open.is_empty()).then(|| self.progress_at.elapsed())
+    }
+
+    /// Sinks with deliveries under way.
+    pub(super) fn waiting_sinks(&self) -> impl Iterator<Item = &str> {
+        self.sinks.iter().zip(&self.waiting).filter(|(_, waiting)| **waiting > 0).map(|((name, _), _)| name.as_str())
     }
 
     /// Whether everything read of these epochs is settled.

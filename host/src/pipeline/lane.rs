@@ -38,8 +38,9 @@ const BUSY_WAIT: Duration = Duration::from_millis(1);
 /// group would take the partition away; it is then delivered again by its next owner.
 const REVOKE_DEADLINE: Duration = Duration::from_secs(20);
 
-/// How long sinks may have no room before the pipeline shows as stalled.
-const STALLED_AFTER: Duration = Duration::from_secs(5);
+/// How long deliveries may be under way without one being settled before the pipeline shows as stalled. A slow server
+/// settles some in this time.
+const STALLED_AFTER: Duration = Duration::from_secs(10);
 
 const STATUS_INTERVAL: Duration = Duration::from_millis(250);
 
@@ -70,7 +71,7 @@ pub(super) struct Lane<'a> {
     /// Epochs of which it was said where the live release began.
     announced: HashSet<u64>,
     events: Vec<SourceEvent>,
-    full_since: Option<Instant>,
+    stalled: bool,
     reported_at: Option<Instant>,
 }
 
@@ -85,7 +86,7 @@ impl<'a> Lane<'a> {
             held: None,
             announced: HashSet::new(),
             events: Vec::new(),
-            full_since: None,
+            stalled: false,
             reported_at: None,
         }
     }
@@ -112,7 +113,7 @@ impl<'a> Lane<'a> {
         self.adopt();
         self.report();
         let room = self.flight.has_room();
-        self.note_room(room);
+        self.note_stall();
         if paused {
             self.shared.wait(IDLE_WAIT);
         } else if !room {
@@ -281,18 +282,28 @@ impl<'a> Lane<'a> {
         End::Stopped { left: self.flight.len() }
     }
 
-    fn note_room(&mut self, room: bool) {
-        if room {
-            if self.full_since.take().is_some() {
+    fn note_stall(&mut self) {
+        if self.flight.stuck_for().is_none_or(|since| since < STALLED_AFTER) {
+            if std::mem::take(&mut self.stalled) {
                 self.shared.set_trouble(self.index, None);
             }
             return;
         }
-        let since = *self.full_since.get_or_insert_with(Instant::now);
-        if since.elapsed() > STALLED_AFTER {
-            let reason = self.flight.full_sinks();
-            self.shared.set_trouble(self.index, Some((State::Stalled, reason)));
+        if std::mem::replace(&mut self.stalled, true) {
+            return;
         }
+        let said = |sink: &str| self.shared.sinks.get(sink)?.last_error();
+        let sinks: Vec<String> = self
+            .flight
+            .waiting_sinks()
+            .map(|sink| match said(sink) {
+                Some(error) => format!("sink `{sink}` (its last error: {error})"),
+                None => format!("sink `{sink}`"),
+            })
+            .collect();
+        let reason = format!("{} batches wait to be delivered by {}", self.flight.len(), sinks.join(", "));
+        tracing::warn!(pipeline = self.shared.spec.name, reason, "stalled");
+        self.shared.set_trouble(self.index, Some((State::Stalled, reason)));
     }
 
     fn report(&mut self) {

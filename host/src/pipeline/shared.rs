@@ -12,10 +12,11 @@ use arc_swap::ArcSwap;
 use parking_lot::{Condvar, Mutex};
 
 use super::{
+    build::stats,
     release::Release,
     status::{Counters, PartitionStatus, Partitions, State, Status},
 };
-use crate::{config, kafka::Partition};
+use crate::{config, kafka::Partition, sink::SinkStats};
 
 /// The first record that a release was given of a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +49,8 @@ struct Steering {
 pub(super) struct Shared {
     pub(super) spec: Arc<config::Pipeline>,
     pub(super) counters: Counters,
+    /// By name; each is shared by the lanes.
+    pub(super) sinks: BTreeMap<String, Arc<SinkStats>>,
     release: ArcSwap<Release>,
     steering: Mutex<Steering>,
     changed: Condvar,
@@ -62,6 +65,7 @@ impl Shared {
     pub(super) fn new(spec: Arc<config::Pipeline>, release: Arc<Release>, began: OnBegan, paused: bool) -> Self {
         let wish = if paused { Wish::Pause } else { Wish::Run };
         Self {
+            sinks: stats(&spec),
             spec,
             counters: Counters::default(),
             release: ArcSwap::new(release),
@@ -171,6 +175,7 @@ impl Shared {
             records: self.counters.counts(),
             lag: lags.filter(|lags| !lags.is_empty()).map(|lags| lags.iter().sum()),
             rebalances: self.counters.rebalances.load(Relaxed),
+            sinks: self.sinks.iter().map(|(name, stats)| (name.clone(), stats.counts())).collect(),
             partitions,
         }
     }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{histogram::Histogram, release::ModuleId};
+use crate::sink::SinkCounts;
 
 /// Counts of rows and records since the pipeline was started in this process. A batch counts when its last delivery is
 /// settled, so the sum never runs ahead of what is delivered.
@@ -63,7 +64,7 @@ impl Counters {
 pub enum State {
     Running,
     Paused,
-    /// Records wait and a sink takes none, for more than some seconds.
+    /// Records wait to be delivered and for ten seconds none was; `reason` says by which sink.
     Stalled,
     /// A person has to look; `reason` says at what. A swap or a resume tries again.
     Failed,
@@ -98,6 +99,8 @@ pub struct Status {
     /// Sum over the partitions, where all are known.
     pub lag: Option<i64>,
     pub rebalances: u64,
+    /// By name.
+    pub sinks: BTreeMap<String, SinkCounts>,
     #[schema(value_type = Object)]
     pub partitions: Partitions,
 }

@@ -4,9 +4,9 @@
 //! failure looks at the row. Order per partition is librdkafka's (an idempotent producer), so is retrying: a record is
 //! tried until the broker takes or refuses it.
 
-use std::time::Duration;
+use std::{mem, sync::Arc, time::Duration};
 
-use super::{Outcome, Rejected, Settlement, Sink, SinkError, Ticket};
+use super::{Outcome, Rejected, Settlement, Sink, SinkError, SinkStats, Ticket};
 use crate::{
     batch::Batch,
     kafka::{Delivered, Failure, KafkaError, ProduceError, Producer, Settings},
@@ -38,6 +38,7 @@ pub struct KafkaSink {
     producer: Producer,
     trackers: Trackers,
     settled: Vec<Settlement>,
+    stats: Arc<SinkStats>,
 }
 
 impl KafkaSink {
@@ -45,7 +46,7 @@ impl KafkaSink {
     ///
     /// # Errors
     /// A property that librdkafka refuses, or a bad topic name.
-    pub fn new(name: &str, settings: &KafkaSinkSettings) -> Result<Self, SinkError> {
+    pub fn new(name: &str, settings: &KafkaSinkSettings, stats: Arc<SinkStats>) -> Result<Self, SinkError> {
         let failed = |reason: String| SinkError { sink: name.into(), reason };
         let mut producer = Producer::new(&settings.kafka).map_err(|error: KafkaError| failed(error.to_string()))?;
         producer.topic(settings.topic.as_bytes()).map_err(failed)?;
@@ -55,6 +56,7 @@ impl KafkaSink {
             producer,
             trackers: Trackers::default(),
             settled: Vec::new(),
+            stats,
         })
     }
 
@@ -124,6 +126,9 @@ impl Sink for KafkaSink {
 
     fn poll(&mut self, settled: &mut Vec<Settlement>) {
         self.serve(Duration::ZERO);
+        let Trackers { delivered, rejected, .. } = &mut self.trackers;
+        SinkStats::add(&self.stats.delivered, mem::take(delivered));
+        SinkStats::add(&self.stats.rejected, mem::take(rejected));
         settled.append(&mut self.settled);
     }
 }
@@ -153,6 +158,9 @@ struct Trackers {
     free: Vec<u32>,
     records: usize,
     bytes: usize,
+    /// Counted since they were last taken.
+    delivered: usize,
+    rejected: usize,
 }
 
 impl Trackers {
@@ -188,6 +196,7 @@ impl Trackers {
     }
 
     fn reject(&mut self, slot: u32, row: u32, reason: String) {
+        self.rejected += 1;
         if let Some(tracker) = self.slot(slot) {
             tracker.rejected.push(Rejected { row, reason });
         }
@@ -203,7 +212,7 @@ impl Trackers {
         let (slot, row) = ((delivered.opaque as u64 >> 32) as u32, delivered.opaque as u32);
         self.records = self.records.saturating_sub(1);
         match delivered.outcome {
-            Ok(()) => {}
+            Ok(()) => self.delivered += 1,
             Err(Failure::Record(reason)) => self.reject(slot, row, format!("sink `{sink}`: {reason}")),
             Err(Failure::Configuration(reason)) => self.end(slot, Ended::Failed(format!("sink `{sink}`: {reason}"))),
             Err(Failure::Transient(reason)) => self.end(slot, Ended::Unknown(format!("sink `{sink}`: {reason}"))),
@@ -259,6 +268,7 @@ mod tests {
         let rejected = vec![Rejected { row: 1, reason: "sink `s`: too large".into() }];
         assert_eq!(settled, [Settlement { ticket: TICKET, outcome: Outcome::Rejected(rejected) }]);
         assert_eq!((trackers.records, trackers.bytes), (0, 0));
+        assert_eq!((trackers.delivered, trackers.rejected), (1, 2));
     }
 
     #[test]

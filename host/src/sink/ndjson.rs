@@ -7,12 +7,13 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, BufWriter, Write},
     path::Path,
+    sync::Arc,
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde::Serialize;
 
-use super::{Outcome, Settlement, Sink, SinkError, Ticket};
+use super::{Outcome, Settlement, Sink, SinkError, SinkStats, Ticket};
 use crate::{
     batch::Batch,
     output::{Op, Record},
@@ -46,11 +47,12 @@ pub struct NdjsonSink<W: Write + Send> {
     name: String,
     writer: BufWriter<W>,
     settled: Vec<Settlement>,
+    stats: Arc<SinkStats>,
 }
 
 impl NdjsonSink<io::Stdout> {
-    pub fn stdout(name: &str) -> Self {
-        Self::new(name, io::stdout())
+    pub fn stdout(name: &str, stats: Arc<SinkStats>) -> Self {
+        Self::new(name, io::stdout(), stats)
     }
 }
 
@@ -59,24 +61,28 @@ impl NdjsonSink<File> {
     ///
     /// # Errors
     /// The file cannot be opened for writing.
-    pub fn file(name: &str, path: &Path) -> Result<Self, SinkError> {
+    pub fn file(name: &str, path: &Path, stats: Arc<SinkStats>) -> Result<Self, SinkError> {
         let file = OpenOptions::new().create(true).append(true).open(path);
         let failed = |error| SinkError { sink: name.into(), reason: format!("{}: {error}", path.display()) };
-        Ok(Self::new(name, file.map_err(failed)?))
+        Ok(Self::new(name, file.map_err(failed)?, stats))
     }
 }
 
 impl<W: Write + Send> NdjsonSink<W> {
-    fn new(name: &str, writer: W) -> Self {
-        Self { name: name.into(), writer: BufWriter::new(writer), settled: Vec::new() }
+    fn new(name: &str, writer: W, stats: Arc<SinkStats>) -> Self {
+        Self { name: name.into(), writer: BufWriter::new(writer), settled: Vec::new(), stats }
     }
 
     fn write(&mut self, batch: &Batch, records: &mut dyn Iterator<Item = Record<'_>>) -> io::Result<()> {
+        let mut count = 0;
         for record in records {
+            count += 1;
             serde_json::to_writer(&mut self.writer, &line(batch, &record))?;
             self.writer.write_all(b"\n")?;
         }
-        self.writer.flush()
+        self.writer.flush()?;
+        SinkStats::add(&self.stats.delivered, count);
+        Ok(())
     }
 }
 
@@ -161,7 +167,7 @@ mod tests {
     fn a_line_for_each_record_appended() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("out.ndjson");
-        let mut sink = NdjsonSink::file("f", &path).expect("a sink");
+        let mut sink = NdjsonSink::file("f", &path, Arc::default()).expect("a sink");
         assert_eq!(deliver(&mut sink), [Settlement { ticket: TICKET, outcome: Outcome::Delivered }]);
         let text = std::fs::read_to_string(&path).expect("lines");
         let lines: Vec<&str> = text.lines().collect();
@@ -187,7 +193,7 @@ mod tests {
                 Ok(())
             }
         }
-        let settled = deliver(&mut NdjsonSink::new("f", Full));
+        let settled = deliver(&mut NdjsonSink::new("f", Full, Arc::default()));
         assert_eq!(settled[0].outcome, Outcome::Failed("sink `f`: no space left".into()));
     }
 }

@@ -135,7 +135,7 @@ pub(in crate::config) struct RawRedis {
     pub(in crate::config) maxlen: Option<Value<Count<1, 1_000_000_000_000>>>,
     /// Of `string`, `hash`, `json`, `list` and `set`: how long the key lives after its last write. Without it: for ever.
     pub(in crate::config) ttl: Option<Value<Time<1, TTL_MAX>>>,
-    /// Connections. Records of one key always take the same.
+    /// Connections. Records of one partition always take the same.
     #[schemars(extend("default" = 2))]
     pub(in crate::config) workers: Option<Value<Count<1, 16>>>,
     /// Time for one round of commands.

@@ -1,0 +1,140 @@
+use std::{rc::Rc, time::Duration};
+
+use redis::Pipeline;
+
+use super::*;
+use crate::{
+    batch::MemoryRows,
+    columns::BytesColumn,
+    output::{Output, View},
+    sink::{
+        delivery::{self, Desk},
+        redis::commands,
+    },
+};
+
+fn sink(command: RedisCommand, key: &str) -> config::RedisSink {
+    config::RedisSink {
+        url: "redis://127.0.0.1".into(),
+        command,
+        key: key.parse().expect("a template"),
+        workers: 1,
+        timeout: Duration::from_secs(1),
+    }
+}
+
+/// The commands for one record at offset 40 of `t[3]`, in words; or why there are none.
+fn commands(
+    sink: &config::RedisSink,
+    op: Op,
+    value: Option<&[u8]>,
+    target: Option<&str>,
+) -> Result<Vec<String>, String> {
+    let mut rows = MemoryRows::default();
+    rows.push(40, 0, Some(b"k"), value, &[]);
+    let batch = Batch { topic: "t".into(), partition: 3, epoch: 1, bytes: 0, rows: Rc::new(rows) };
+    let mut targets = BytesColumn::default();
+    targets.push(target.map(str::as_bytes));
+    let output = Output { rows: vec![0], ops: Some(vec![op]), targets: Some(targets), ..Output::default() };
+    let (view, mut encoder) = (View { batch: &batch, base: 0, output: &output }, Encoder::new(sink));
+    let desk = Desk::new("r", std::sync::Arc::default());
+    let (payload, rejected) = delivery::encode(&desk, &mut view.records(), |record, nth, payload| {
+        encoder.encode(&batch, record, nth, payload)
+    });
+    if let Some(rejected) = rejected.first() {
+        return Err(rejected.reason.clone());
+    }
+    let mut pipeline = Pipeline::new();
+    let count: usize = (0..payload.len()).map(|item| commands::add(payload.bytes(item), &mut pipeline)).sum();
+    assert_eq!(count, pipeline.len());
+    let words = |command: &redis::Cmd| {
+        let words = command.args_iter().map(|argument| match argument {
+            redis::Arg::Simple(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+            _ => String::new(),
+        });
+        words.collect::<Vec<_>>().join(" ")
+    };
+    Ok(pipeline.cmd_iter().map(words).collect())
+}
+
+#[test]
+fn each_command_knows_its_ops() {
+    let ttl = Some(Duration::from_millis(1500));
+    let string = RedisCommand::String { ttl: None };
+    let brief = RedisCommand::String { ttl };
+    let hash = RedisCommand::Hash { field: None, ttl: None };
+    let field = RedisCommand::Hash { field: Some("{offset}".parse().expect("a template")), ttl };
+    let json = RedisCommand::Json { path: "$".into(), ttl: None };
+    let list = RedisCommand::List { maxlen: Some(9), ttl: None };
+    let set = RedisCommand::Set { ttl: None };
+    let stream = RedisCommand::Stream { maxlen: Some(9), field: "value".into() };
+    let table: [(&RedisCommand, Op, &[u8], &[&str]); 24] = [
+        (&string, Op::Put, b"v", &["SET k v"]),
+        (&string, Op::Create, b"v", &["SET k v NX"]),
+        (&brief, Op::Put, b"v", &["SET k v PX 1500"]),
+        (&string, Op::Delete, b"v", &["DEL k"]),
+        (
+            &hash,
+            Op::Put,
+            br#"{"a":"x\ny","n":null,"o":{"b":[1]}}"#,
+            &["MULTI", "DEL k", "HSET k a x\ny o {\"b\":[1]}", "EXEC"],
+        ),
+        (&hash, Op::Put, b"{}", &["DEL k"]),
+        (&hash, Op::Merge, br#"{"a":1.50,"n":null}"#, &["MULTI", "HSET k a 1.50", "HDEL k n", "EXEC"]),
+        (&hash, Op::Merge, br#"{"a":true}"#, &["HSET k a true"]),
+        (&hash, Op::Merge, b"{}", &[]),
+        (&hash, Op::Delete, b"", &["DEL k"]),
+        (&field, Op::Put, b"v", &["MULTI", "HSET k 40 v", "PEXPIRE k 1500", "EXEC"]),
+        (&field, Op::Create, b"v", &["MULTI", "HSETNX k 40 v", "PEXPIRE k 1500", "EXEC"]),
+        (&field, Op::Delete, b"v", &["HDEL k 40"]),
+        (&json, Op::Put, b"[]", &["JSON.SET k $ []"]),
+        (&json, Op::Create, b"[]", &["JSON.SET k $ [] NX"]),
+        (&json, Op::Merge, b"[]", &["JSON.MERGE k $ []"]),
+        (&json, Op::Delete, b"[]", &["JSON.DEL k $"]),
+        (&list, Op::Put, b"v", &["MULTI", "RPUSH k v", "LTRIM k -9 -1", "EXEC"]),
+        (&list, Op::Delete, b"v", &["DEL k"]),
+        (&set, Op::Put, b"v", &["SADD k v"]),
+        (&set, Op::Delete, b"v", &["SREM k v"]),
+        (&stream, Op::Put, b"v", &["XADD k MAXLEN ~ 9 * value v"]),
+        (&RedisCommand::Publish, Op::Put, b"v", &["PUBLISH k v"]),
+        (&RedisCommand::Publish, Op::Create, b"", &["PUBLISH k "]),
+    ];
+    for (command, op, value, expected) in table {
+        assert_eq!(
+            commands(&sink(command.clone(), "{key}"), op, Some(value), None).as_deref(),
+            Ok(&expected.iter().map(ToString::to_string).collect::<Vec<_>>()[..]),
+            "{command:?} {op:?}"
+        );
+    }
+    for command in [&string, &hash, &list, &set] {
+        let gone = commands(&sink(command.clone(), "{key}"), Op::Put, None, None);
+        assert_eq!(gone.as_deref(), Ok(&["DEL k".to_owned()][..]), "{command:?} without a value");
+    }
+    let refused = [
+        (&string, Op::Merge),
+        (&hash, Op::Create),
+        (&list, Op::Create),
+        (&list, Op::Merge),
+        (&stream, Op::Merge),
+        (&stream, Op::Delete),
+        (&RedisCommand::Publish, Op::Delete),
+    ];
+    for (command, op) in refused {
+        let reason = commands(&sink(command.clone(), "{key}"), op, Some(b"{}"), None).expect_err("a refusal");
+        assert!(reason.contains("knows no"), "{command:?} {op:?}: {reason}");
+    }
+    let reason = commands(&sink(hash, "{key}"), Op::Put, Some(b"[1]"), None).expect_err("a refusal");
+    assert!(reason.starts_with("sink `r`: the value is no JSON object"), "{reason}");
+}
+
+#[test]
+fn a_stream_of_one_partition_has_entries_named_after_their_offsets() {
+    let stream = RedisCommand::Stream { maxlen: None, field: "f".into() };
+    let own = sink(stream.clone(), "s:{topic}:{partition}");
+    assert_eq!(commands(&own, Op::Put, Some(b"v"), None), Ok(vec!["XADD s:t:3 40-1 f v".into()]));
+    // Who knows who else writes there.
+    assert_eq!(commands(&own, Op::Put, Some(b"v"), Some("there")), Ok(vec!["XADD there * f v".into()]));
+    let shared = sink(stream, "s:{partition}");
+    assert_eq!(commands(&shared, Op::Put, Some(b"v"), None), Ok(vec!["XADD s:3 * f v".into()]));
+    assert_eq!([Encoder::new(&own).is_atomic(), Encoder::new(&shared).is_atomic()], [true, false]);
+}
