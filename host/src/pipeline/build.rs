@@ -9,11 +9,9 @@ use crate::{
     config,
     kafka::{KafkaError, Settings, StartAt},
     sink::{
-        Sink, SinkError, SinkStats,
-        elasticsearch::ElasticsearchSink,
+        ElasticsearchSink, RedisSink, Sink, SinkError, SinkStats,
         kafka::{KafkaSink, KafkaSinkSettings},
         ndjson::NdjsonSink,
-        redis::RedisSink,
     },
     source::{BatchPolicy, Source, SourceSettings},
 };

@@ -17,15 +17,16 @@ use thiserror::Error;
 use crate::{batch::Batch, output::Record};
 
 mod delivery;
-pub mod elasticsearch;
+mod elasticsearch;
 pub mod kafka;
 pub mod ndjson;
 mod pool;
-pub mod redis;
+mod redis;
 mod stats;
 mod template;
 mod worker;
 
+pub use self::{elasticsearch::ElasticsearchSink, redis::RedisSink};
 pub use stats::{SinkCounts, SinkStats};
 
 /// Names one delivery: the part of one batch that goes to one sink of the lane.
