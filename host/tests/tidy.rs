@@ -31,7 +31,7 @@ const LAYERS: [(&str, &[&str]); 18] = [
     ("control", &["batch", "config", "engine", "limits", "output", "pipeline"]),
     ("admin", &["config", "control", "pipeline"]),
     ("demo", &["batch", "config", "control", "engine", "kafka", "output", "source"]),
-    ("cli", &["admin", "config", "control", "demo", "engine"]),
+    ("cli", &["admin", "config", "control", "demo", "engine", "limits"]),
     ("lib", &[]),
     ("main", &[]),
     ("tests", &[]),

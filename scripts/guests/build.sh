@@ -9,7 +9,7 @@ build=$root/target/guests/build
 mkdir -p "$out" "$build"
 
 # What is set for the host's build must not reach the guests'.
-unset CARGO_TARGET_DIR CARGO_BUILD_TARGET_DIR CARGO_BUILD_BUILD_DIR RUSTFLAGS CARGO_ENCODED_RUSTFLAGS RUSTC_WRAPPER
+unset CARGO CARGO_TARGET_DIR CARGO_BUILD_TARGET_DIR CARGO_BUILD_BUILD_DIR RUSTFLAGS CARGO_ENCODED_RUSTFLAGS RUSTC_WRAPPER
 
 toolchain=$build/toolchain.env
 [ -s "$toolchain" ] || "$root/scripts/guests/toolchain.sh" "$toolchain"
@@ -18,11 +18,12 @@ toolchain=$build/toolchain.env
 
 cd "$root/guest-examples"
 export CARGO_TARGET_DIR=$build
-built=$build/$GUEST_TARGET/release
+built=$build/$CARGO_BUILD_TARGET/release
+cargo=("${CARGO:-cargo}" build --release --locked)
 # The demo's second version is the same crate with a feature: built first, since both leave their file in one place.
-"${GUEST_CARGO[@]}" --locked -p log-clean --features v2 >&2
+"${cargo[@]}" -p log-clean --features v2 >&2
 cmp -s "$built/log_clean.wasm" "$out/log-clean-2.wasm" || cp "$built/log_clean.wasm" "$out/log-clean-2.wasm"
-"${GUEST_CARGO[@]}" --locked >&2
+"${cargo[@]}" >&2
 for module in "$built"/*.wasm; do
     name=$(basename "$module" .wasm)
     name=${name//_/-}

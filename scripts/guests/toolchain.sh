@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Finds or makes a toolchain that builds Rust modules, and prints the file that build.sh sources.
+# Finds or makes a toolchain that builds Rust modules, and writes the variables that tell cargo (and `wasmill build`)
+# of it into a file to be sourced.
 #
 # 1. The target wasm32-wasip2 of rustup, where it is installed or can be added: what authors use.
 # 2. Otherwise Debian's Rust for web browsers (rustc-web, cargo-web, rust-web-src; root needed to install it), which
@@ -15,8 +16,7 @@ has_wasip2() { rustup target list --installed 2>/dev/null | grep -qx wasm32-wasi
 
 if has_wasip2 || timeout 60 rustup target add wasm32-wasip2 >&2 2>/dev/null; then
     cat >"$env_file" <<'END'
-GUEST_CARGO=(cargo build --release --target wasm32-wasip2)
-GUEST_TARGET=wasm32-wasip2
+export CARGO_BUILD_TARGET=wasm32-wasip2
 END
     say "rustup's wasm32-wasip2"
     exit 0
@@ -40,10 +40,9 @@ linker=$(find "$(rustc --print sysroot)" -name rust-lld -type f | head -n 1)
 [ -n "$linker" ] || linker=$(command -v wasm-ld || true)
 [ -n "$linker" ] || { say "no linker for wasm: install lld (apt-get install lld)"; exit 1; }
 cat >"$env_file" <<END
-export RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1
+export CARGO=/usr/bin/cargo RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1
+export CARGO_BUILD_TARGET=wasm32-unknown-unknown CARGO_UNSTABLE_BUILD_STD=std,panic_abort
 export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=$linker
 export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS=-Clinker-flavor=wasm-ld
-GUEST_CARGO=(/usr/bin/cargo build --release --target wasm32-unknown-unknown -Zbuild-std=std,panic_abort)
-GUEST_TARGET=wasm32-unknown-unknown
 END
 say "Debian's rustc-web, std from source"

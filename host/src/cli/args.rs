@@ -42,6 +42,33 @@ pub(super) enum Verb {
     },
     /// Print the JSON Schema of pipeline files
     Schema,
+    /// Make a project for a module of your own
+    New {
+        language: Language,
+        /// Of the folder, the module and its pipeline: a-z, 0-9 and `-`, a letter first
+        name: String,
+        /// The SDK's crate to depend on, instead of a copy beside the module
+        #[arg(long, value_name = "FOLDER")]
+        sdk: Option<PathBuf>,
+    },
+    /// Build the module of a project, and check it as a host would
+    Build {
+        /// The project
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+    },
+    /// Run a project's cases, tests/NAME.in.ndjson against tests/NAME.out.ndjson; no Kafka needed
+    Test {
+        /// The project
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+        /// A module that is built already
+        #[arg(long, value_name = "FILE")]
+        module: Option<PathBuf>,
+        /// Write what comes out as what must come out
+        #[arg(long)]
+        bless: bool,
+    },
     /// Create or change pipelines of a host
     Apply {
         /// Pipeline files
@@ -93,6 +120,12 @@ pub(super) enum Verb {
     /// Compile a component, with limits: started by the host itself
     #[command(hide = true)]
     CompileWorker { input: PathBuf, output: PathBuf, memory: u64, cpu_seconds: u64 },
+}
+
+/// What a module is written in.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(super) enum Language {
+    Rust,
 }
 
 #[derive(Debug, clap::Args)]

@@ -4,6 +4,7 @@
 //! 5 the host refused.
 
 mod args;
+mod author;
 mod client;
 mod compile;
 mod demo;
@@ -38,6 +39,9 @@ fn dispatch(args: Args) -> Result<ExitCode, Failure> {
         Verb::Run(run) => run::run(run, token_file.as_deref()),
         Verb::Validate { files } => validate::validate(&files, json),
         Verb::Schema => done(validate::schema()),
+        Verb::New { language, name, sdk } => done(author::new(language, &name, sdk.as_deref(), json)),
+        Verb::Build { folder } => done(author::build(&folder, json)),
+        Verb::Test { folder, module, bless } => author::test(&author::Test { folder, module, bless, json }),
         Verb::CompileWorker { input, output, memory, cpu_seconds } => {
             done(compile::worker(&input, &output, memory, cpu_seconds))
         }

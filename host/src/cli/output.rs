@@ -57,6 +57,11 @@ pub(super) fn line(text: impl std::fmt::Display) {
     println!("{text}");
 }
 
+/// A line beside the answer.
+pub(super) fn note(text: impl std::fmt::Display) {
+    eprintln!("{text}");
+}
+
 pub(super) fn table(header: &[&str], rows: Vec<Vec<String>>) {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(header);
