@@ -3,6 +3,9 @@
 
 use std::time::Duration;
 
+/// Largest `memory`, in bytes: each place in the pool of instances reserves so much address space for every memory.
+pub const MEMORY_MAX: usize = 1 << 30;
+
 /// Limits of one module instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {

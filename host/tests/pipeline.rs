@@ -21,7 +21,7 @@ use std::{
 use support::{Host, Kafka, host, load_config, start, wait_until};
 use wasmill::{
     config,
-    pipeline::{Began, Pipeline, State},
+    pipeline::{Began, Deps, Pipeline, State},
 };
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -192,4 +192,23 @@ fn a_swap_under_load_loses_and_doubles_nothing_and_its_offsets_are_exact() {
     }
     assert!(marks.iter().all(|count| *count > 0), "{marks:?}");
     assert_eq!(mill.pipeline.status().rebalances, 1, "a swap must not move partitions");
+}
+
+#[test]
+fn what_is_not_available_is_refused_and_not_ignored() {
+    let refused = |more: &str| {
+        let spec = load_config(&format!(
+            "pipeline: test\n\
+             source: {{ kafka: {{ brokers: [\"127.0.0.1:9\"], topics: [in] }} }}\n\
+             routes: {{ out: [out] }}\n\
+             sinks: {{ out: {{ kafka: {{ topic: out }} }} }}\n{more}"
+        ));
+        let runtime = runtime();
+        let deps = Deps { runtime: runtime.handle().clone(), began: Arc::new(|_| {}) };
+        Pipeline::check(&spec, &deps).expect_err(more).to_string()
+    };
+    let grants = refused("module: { ref: identity@1, grants: { http: [\"https://api.example.com\"] } }\n");
+    assert!(grants.contains("`module.grants` is not available"), "{grants}");
+    let exactly_once = refused("module: { ref: identity@1 }\ndelivery: exactly-once\n");
+    assert!(exactly_once.contains("use `at-least-once`"), "{exactly_once}");
 }

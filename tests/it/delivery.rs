@@ -80,6 +80,7 @@ fn two_hundred_thousand_records_and_a_swap_in_mid_stream() {
         assert_eq!(value, cleaned(number, mark), "record {number}, began {began:?}");
     }
     let status = host.status("swap");
+    assert_eq!(status["began"], releases[0]["began"]);
     assert_eq!(status["rebalances"], 1, "a swap must not move partitions: {status}");
     assert_eq!(
         status["records"],

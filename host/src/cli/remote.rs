@@ -145,10 +145,31 @@ fn show(status: &Value, json: bool) -> Result<(), Failure> {
         "  in {}, out {}, dropped {}, dead-lettered {}, retried {}, lag {}",
         records["in"], records["out"], records["dropped"], records["dead_lettered"], records["retried"], status["lag"]
     ));
+    for (sink, counts) in status["sinks"].as_object().into_iter().flatten() {
+        let (delivered, rejected, retried) = (&counts["delivered"], &counts["rejected"], &counts["retried"]);
+        output::line(format_args!("  sink {sink}: delivered {delivered}, rejected {rejected}, retried {retried}"));
+        if let Some(error) = counts["last_error"].as_str() {
+            output::line(format_args!("    last error: {error}"));
+        }
+    }
+    let began = places(&status["began"]);
+    if !began.is_empty() {
+        output::line(format_args!("  release {} began at {began}", status["release"]));
+    }
     for warning in status["warnings"].as_array().into_iter().flatten() {
         output::line(format_args!("  warning: {}", text(&warning["message"])));
     }
     Ok(())
+}
+
+/// Offsets by topic and partition, for people.
+fn places(began: &Value) -> String {
+    let topics = began.as_object().into_iter().flatten();
+    let places = topics.flat_map(|(topic, partitions)| {
+        let partitions = partitions.as_object().into_iter().flatten();
+        partitions.map(move |(partition, offset)| format!("{topic}[{partition}]@{offset}"))
+    });
+    places.collect::<Vec<_>>().join(" ")
 }
 
 pub(super) fn releases(client: &Client, pipeline: &str, json: bool) -> Result<(), Failure> {
@@ -157,14 +178,6 @@ pub(super) fn releases(client: &Client, pipeline: &str, json: bool) -> Result<()
         return output::json(&releases);
     }
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let began = |value: &Value| {
-        let topics = value.as_object().into_iter().flatten();
-        let places = topics.flat_map(|(topic, partitions)| {
-            let partitions = partitions.as_object().into_iter().flatten();
-            partitions.map(move |(partition, offset)| format!("{topic}[{partition}]@{offset}"))
-        });
-        places.collect::<Vec<_>>().join(" ")
-    };
     let row = |release: &Value| {
         let module = &release["module"];
         vec![
@@ -172,7 +185,7 @@ pub(super) fn releases(client: &Client, pipeline: &str, json: bool) -> Result<()
             text(&release["state"]),
             format!("{}@{}", text(&module["name"]), text(&module["version"])),
             text(&release["created_at"]),
-            release["reason"].as_str().map_or_else(|| began(&release["began"]), str::to_owned),
+            release["reason"].as_str().map_or_else(|| places(&release["began"]), str::to_owned),
         ]
     };
     output::table(&["RELEASE", "STATE", "MODULE", "CREATED", "BEGAN"], releases.iter().map(row).collect());

@@ -17,6 +17,7 @@ use super::{
     pipeline::{Delivery, Start},
     value::{At, Filled, Plain, Value},
 };
+use crate::limits::MEMORY_MAX;
 
 mod sinks;
 pub(super) use sinks::{RawElasticsearch, RawKafkaSink, RawRedis, RawSink};
@@ -129,7 +130,7 @@ pub(super) struct RawModule {
 pub(super) struct RawLimits {
     /// Memory: all linear memories and tables together.
     #[schemars(extend("default" = "256MiB"))]
-    pub(super) memory: Option<Value<Size<MIB, { 16 * GIB }>>>,
+    pub(super) memory: Option<Value<Size<MIB, { MEMORY_MAX as u64 }>>>,
     /// Time of one call, also of `init`.
     #[schemars(extend("default" = "5s"))]
     pub(super) time: Option<Value<Time<1, { 5 * MINUTE }>>>,

@@ -165,7 +165,10 @@ impl Controller {
     /// # Errors
     /// The pipeline is not there.
     pub fn status(&self, name: &str) -> Result<Status, ControlError> {
-        Ok(self.inner.slot(name)?.status())
+        let status = self.inner.slot(name)?.status();
+        let live = self.inner.store.lock().live(name)?;
+        let began = live.filter(|live| live.id == status.release).map(|live| live.began);
+        Ok(Status { began, ..status })
     }
 
     /// All pipelines, by name.

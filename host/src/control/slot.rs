@@ -77,6 +77,7 @@ impl Slot {
                 rebalances: 0,
                 sinks: BTreeMap::new(),
                 partitions: Partitions::new(),
+                began: None,
             },
         }
     }

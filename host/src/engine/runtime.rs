@@ -15,12 +15,10 @@ use super::{
     module::Module,
     state::State,
 };
+use crate::limits::MEMORY_MAX;
 
 /// Resolution of deadlines: how often running guests look at the clock.
 pub(super) const TICK: Duration = Duration::from_millis(10);
-
-/// Largest `limits.memory`: every memory of the pool reserves that much address space.
-const MEMORY_MAX: usize = 1 << 30;
 
 /// What the engine needs of its surroundings.
 #[derive(Clone, Debug)]

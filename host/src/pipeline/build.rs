@@ -27,12 +27,19 @@ pub enum BuildError {
     Thread(std::io::Error),
     #[error("`delivery: exactly-once` is not available in this version: use `at-least-once`")]
     ExactlyOnce,
+    #[error(
+        "`module.grants` is not available in this version: a module reaches nothing beyond its records; leave it out"
+    )]
+    Grants,
 }
 
 /// Builds everything once and throws it away, so that a wrong property or address is said at once.
 pub(super) fn check(spec: &config::Pipeline, deps: &Deps) -> Result<(), BuildError> {
     if spec.delivery == config::Delivery::ExactlyOnce {
         return Err(BuildError::ExactlyOnce);
+    }
+    if spec.module.grants != config::Grants::default() {
+        return Err(BuildError::Grants);
     }
     sinks(spec, &stats(spec), deps)?;
     dead_letters(spec)?;

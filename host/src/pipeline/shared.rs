@@ -177,6 +177,7 @@ impl Shared {
             rebalances: self.counters.rebalances.load(Relaxed),
             sinks: self.sinks.iter().map(|(name, stats)| (name.clone(), stats.counts())).collect(),
             partitions,
+            began: None,
         }
     }
 }

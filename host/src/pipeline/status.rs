@@ -103,4 +103,8 @@ pub struct Status {
     pub sinks: BTreeMap<String, SinkCounts>,
     #[schema(value_type = Object)]
     pub partitions: Partitions,
+    /// First offset that the live release was given, by topic and partition; where it is asked for one pipeline alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Object)]
+    pub began: Option<BTreeMap<String, BTreeMap<i32, i64>>>,
 }
