@@ -10,7 +10,7 @@
 //! in flight: [`Consumer::assign`] and [`Consumer::unassign`] must follow each event.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::RefCell,
     collections::HashMap,
     ffi::CString,
     ptr::{self, NonNull},
@@ -72,7 +72,6 @@ pub struct Consumer {
     client: Rc<Client>,
     data: DataQueue,
     buffer: RefCell<Vec<*mut sys::rd_kafka_message_t>>,
-    closed: Cell<bool>,
 }
 
 impl Consumer {
@@ -92,7 +91,7 @@ impl Consumer {
         let data = DataQueue { queue, client: Rc::clone(&client) };
         let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
         client.subscribe(&topics).map_err(|error| KafkaError::new("subscribe", error))?;
-        Ok(Self { client, data, buffer: RefCell::default(), closed: Cell::new(false) })
+        Ok(Self { client, data, buffer: RefCell::default() })
     }
 
     /// Serves events. Never blocks; to be called at least once in `max.poll.interval.ms`.
@@ -230,16 +229,10 @@ impl Consumer {
         (error == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0).then_some(high)
     }
 
-    /// Leaves the group and ends: from now on a rebalance is answered by unassigning. What is in flight should be
-    /// settled and committed before. Blocks until librdkafka is through; also done on drop.
+    /// From now on a rebalance is answered by giving everything up: the client, dropped with the last of its messages,
+    /// leaves the group. What is in flight should be settled and committed before. Also done on drop.
     pub fn close(&self) {
-        if self.closed.replace(true) {
-            return;
-        }
         self.client.context().close();
-        if let Err(error) = self.client.unassign() {
-            tracing::debug!(%error, "unassign before close");
-        }
     }
 
     fn forward(&self, partition: &Partition) -> Result<(), KafkaError> {
