@@ -15,6 +15,7 @@ impl<T> Default for Sparse<T> {
 }
 
 impl<T> Sparse<T> {
+    #[inline]
     pub(super) fn set(&mut self, index: usize, value: T, unset: impl Fn(usize) -> T) {
         let column = self.0.get_or_insert_default();
         column.truncate(index);
@@ -35,17 +36,25 @@ impl<T> Sparse<T> {
     }
 }
 
-/// A column of byte strings of which some records keep their row's own.
+/// A column of byte strings of which some records keep their row's own. It has come to be once a record has a value
+/// of its own.
 #[derive(Default)]
 pub(super) struct Edited {
-    touched: bool,
     data: Vec<u8>,
     ends: Vec<u32>,
     nulls: Vec<u32>,
     kept: Vec<u32>,
+    /// Records and bytes of the rows: what a column that is edited throughout will need.
+    like: (usize, usize),
 }
 
 impl Edited {
+    /// For as many records and bytes as the rows have. Takes no memory before the first record that sets a value.
+    pub(super) fn like(rows: usize, own: &raw::BytesColumn) -> Self {
+        Self { like: (rows, own.data.len()), ..Self::default() }
+    }
+
+    #[inline]
     pub(super) fn set(&mut self, index: usize, value: Option<&[u8]>) {
         self.open(index);
         match value {
@@ -72,8 +81,21 @@ impl Edited {
     }
 
     /// Makes room for record `index`: those before it that were not set keep their own, and what it had is forgotten.
+    #[inline]
     fn open(&mut self, index: usize) {
-        self.touched = true;
+        // The usual case, of which the cost counts: every record is set once, in order.
+        if index != self.ends.len() || index == 0 {
+            self.open_elsewhere(index);
+        }
+    }
+
+    #[cold]
+    fn open_elsewhere(&mut self, index: usize) {
+        if self.ends.capacity() == 0 {
+            let (records, bytes) = self.like;
+            self.ends.reserve(records);
+            self.data.reserve(bytes);
+        }
         self.truncate(index);
         self.keep_up_to(index);
     }
@@ -97,8 +119,13 @@ impl Edited {
         below(&mut self.kept);
     }
 
+    /// No record has a value of its own; one that had may have been taken back.
+    fn is_untouched(&self) -> bool {
+        self.kept.len() == self.ends.len()
+    }
+
     pub(super) fn finish(mut self, records: usize) -> Option<raw::EditedColumn> {
-        if !self.touched {
+        if self.is_untouched() {
             return None;
         }
         self.keep_up_to(records);
@@ -107,7 +134,7 @@ impl Edited {
 
     /// Targets are never kept: a record without one goes where the sink is configured to.
     pub(super) fn finish_targets(mut self, records: usize) -> Option<raw::BytesColumn> {
-        if !self.touched {
+        if self.is_untouched() {
             return None;
         }
         self.keep_up_to(records);
