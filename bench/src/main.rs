@@ -43,7 +43,7 @@ enum Bench {
 fn main() -> anyhow::Result<()> {
     let Args { report, bench } = Args::parse();
     match bench {
-        Bench::Boundary(args) => report::publish("boundary", &report, &boundary::run(&args)?),
+        Bench::Boundary(args) => report::publish("boundary", &report, || boundary::run(&args)),
         Bench::CompileWorker { input, output, memory, cpu_seconds } => {
             wasmill::engine::compile_worker(&input, &output, memory, cpu_seconds).map_err(|error| anyhow!(error))
         }

@@ -47,13 +47,20 @@ struct File<'a, R> {
     report: &'a R,
 }
 
-/// Prints the figures and saves them, as the options say.
+/// Measures, prints the figures and saves them, as the options say.
 ///
 /// # Errors
-/// The file or standard output cannot be written.
-pub(crate) fn publish(bench: &str, options: &Options, report: &impl Report) -> anyhow::Result<()> {
+/// The measurement fails, or the file or standard output cannot be written.
+pub(crate) fn publish<R: Report>(
+    bench: &str,
+    options: &Options,
+    measure: impl FnOnce() -> anyhow::Result<R>,
+) -> anyhow::Result<()> {
+    // The load that is told is that of others.
+    let machine = Machine::here();
+    let report = &measure()?;
     let date = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
-    let file = File { bench, date, machine: Machine::here(), build: Build::this(), report };
+    let file = File { bench, date, machine, build: Build::this(), report };
     let json = format!("{}\n", serde_json::to_string_pretty(&file)?);
     let mut out = io::stdout().lock();
     if options.json {

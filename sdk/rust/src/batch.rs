@@ -209,3 +209,6 @@ impl<'a> Iterator for Headers<'a> {
         Some(Header { name: slice(&self.column.names, index as usize).unwrap_or_default(), value })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -115,27 +115,58 @@ impl Output {
             return Err(format!("row {} was both kept and rejected: it can only be one of them", reject.row));
         }
         let records = self.rows.len();
-        let row = |record: usize| self.rows[record];
-        let timestamp = |record: usize| batch.raw.timestamps.get(row(record) as usize).copied().unwrap_or(-1);
+        self.headers.complete(records, batch, &self.rows);
+        if self.headers.unread {
+            return Err(
+                "a record's headers were set, and the headers of others would be lost: the plan does not read \
+                        headers. Add Reads::HEADERS to it, or call no_headers on every record"
+                    .into(),
+            );
+        }
+        let own = &batch.raw;
+        let mut unread = false;
+        let timestamps = self.timestamps.finish(records, |record| {
+            let own = own.timestamps.get(self.rows[record] as usize);
+            unread |= own.is_none();
+            own.copied().unwrap_or(-1)
+        });
+        if unread {
+            return Err(
+                "some records' timestamps were set, and those of others would be lost: the plan does not read \
+                        timestamps. Add Reads::TIMESTAMPS to it, or set the timestamp of every record"
+                    .into(),
+            );
+        }
+        let values = self.values.finish(records);
+        // What the host does with a record without an op, so that one record's op changes nothing for the others.
+        let op = |record: usize| {
+            let has = |rows: &[u32], row: u32| rows.binary_search(&row).is_ok();
+            let edited = values.as_ref().filter(|column| !has(&column.kept, record as u32));
+            let null = edited
+                .map_or_else(|| has(&own.values.nulls, self.rows[record]), |column| has(&column.nulls, record as u32));
+            if null { raw::Op::Delete } else { raw::Op::Put }
+        };
         Ok(raw::Output {
             routes: self.routes.finish(records, |_| 0).unwrap_or_default(),
             keys: self.keys.finish(records),
-            values: self.values.finish(records),
-            headers: self.headers.finish(records, batch, &self.rows),
-            timestamps: self.timestamps.finish(records, timestamp),
+            headers: self.headers.finish(),
+            timestamps,
             targets: self.targets.finish_targets(records),
-            ops: self.ops.finish(records, |_| raw::Op::Put),
+            ops: self.ops.finish(records, op),
             versions: self.versions.finish(records, |_| 0),
             rejects: self.rejects,
             rows: self.rows,
+            values,
         })
     }
 }
 
 /// A record on its way out: what is set here replaces what the row has.
 ///
-/// `op` and `version` are columns: once one record has one, the others have [`Op::Put`] and 0. Set them on every record
-/// of a batch, or on none. The same goes for `timestamp` in a module that does not read timestamps.
+/// Headers, timestamps and versions are columns that are whole or not there: once one record of a batch sets its own, the
+/// others' cross back as well. So a module that sets headers reads headers (or calls [`Self::no_headers`] on every
+/// record), one that sets timestamps reads timestamps (or sets every record's), and where one record has a version the
+/// others have 0.
 pub struct Sent<'o> {
     out: &'o mut Output,
     row: Row<'o>,
@@ -151,7 +182,7 @@ impl Sent<'_> {
     #[inline]
     pub fn route(self, route: u16) -> Self {
         let index = self.index();
-        self.out.routes.set(index, route, |_| 0);
+        self.out.routes.set(index, route);
         self
     }
 
@@ -214,11 +245,7 @@ impl Sent<'_> {
     /// Sets the timestamp, in milliseconds since the Unix epoch.
     pub fn timestamp(self, timestamp: i64) -> Self {
         let index = self.index();
-        let batch = self.row.batch();
-        let rows = &self.out.rows;
-        self.out
-            .timestamps
-            .set(index, timestamp, |record| batch.raw.timestamps.get(rows[record] as usize).copied().unwrap_or(-1));
+        self.out.timestamps.set(index, timestamp);
         self
     }
 
@@ -229,7 +256,7 @@ impl Sent<'_> {
         self
     }
 
-    /// Says what the sink is to do.
+    /// Says what the sink is to do. Unsaid: put, or delete where the value is null.
     pub fn op(self, op: Op) -> Self {
         let index = self.index();
         let op = match op {
@@ -238,14 +265,17 @@ impl Sent<'_> {
             Op::Merge => raw::Op::Merge,
             Op::Delete => raw::Op::Delete,
         };
-        self.out.ops.set(index, op, |_| raw::Op::Put);
+        self.out.ops.set(index, op);
         self
     }
 
     /// For sinks that keep the newest: a number that grows with each change of the same key.
     pub fn version(self, version: u64) -> Self {
         let index = self.index();
-        self.out.versions.set(index, version, |_| 0);
+        self.out.versions.set(index, version);
         self
     }
 }
+
+#[cfg(test)]
+mod tests;
