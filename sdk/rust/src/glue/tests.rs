@@ -28,8 +28,15 @@ impl Module for Teller {
         match self.say.as_str() {
             "retry" => return Err(Error::retry("not yet")),
             "fatal" => return Err(Error::fatal("never")),
-            "mistake" => [1, 0].map(|index| batch.row(index)).into_iter().for_each(|row| drop(out.keep(row))),
-            _ => (0..self.batches).for_each(|_| batch.rows().take(1).for_each(|row| drop(out.keep(row)))),
+            "mistake" => {
+                out.keep(batch.row(1));
+                out.keep(batch.row(0));
+            }
+            _ => {
+                for _ in 0..self.batches {
+                    out.keep(batch.row(0));
+                }
+            }
         }
         Ok(())
     }
