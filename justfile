@@ -29,3 +29,7 @@ guests:
 # write golden files anew: read their diff before you commit it
 golden:
     UPDATE_GOLDEN=1 cargo test --release -p wasmill --locked
+
+# measure: `just bench boundary`; bench/README.md says what the lines mean
+bench *ARGS:
+    cargo run --release -p bench -- {{ARGS}}

@@ -155,22 +155,27 @@ impl Rows for MemoryRows {
         self.offsets.len()
     }
 
+    #[inline]
     fn offset(&self, row: usize) -> i64 {
         self.offsets[row]
     }
 
+    #[inline]
     fn timestamp(&self, row: usize) -> i64 {
         self.timestamps[row]
     }
 
+    #[inline]
     fn key(&self, row: usize) -> Option<&[u8]> {
         self.keys.get(row)
     }
 
+    #[inline]
     fn value(&self, row: usize) -> Option<&[u8]> {
         self.values.get(row)
     }
 
+    #[inline]
     fn headers(&self, row: usize, visit: &mut dyn FnMut(&[u8], Option<&[u8]>)) {
         self.headers.row(row).for_each(|(name, value)| visit(name, value));
     }

@@ -19,6 +19,7 @@ pub struct BytesColumn {
 
 impl BytesColumn {
     /// Number of rows.
+    #[inline]
     pub fn len(&self) -> usize {
         self.ends.len()
     }
@@ -39,6 +40,7 @@ impl BytesColumn {
 
     /// The value of a row; `None` where it is null. Costs a binary search over `nulls`: walk with [`Self::iter`] where
     /// all rows are wanted.
+    #[inline]
     pub fn get(&self, row: usize) -> Option<&[u8]> {
         let null = self.nulls.binary_search(&(row as u32)).is_ok();
         if null { None } else { self.slice(row) }
@@ -98,6 +100,7 @@ impl HeaderColumn {
     }
 
     /// Headers of a row, in order; none where the row does not exist.
+    #[inline]
     pub fn row(&self, row: usize) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
         let end = self.row_ends.get(row).map_or(0, |end| *end as usize);
         let start = if row == 0 { 0 } else { self.row_ends.get(row - 1).map_or(0, |start| *start as usize) };

@@ -17,7 +17,13 @@ use crate::{
 };
 
 /// Metrics of the host and its pipelines; names begin with `wasmill_`.
-#[utoipa::path(get, path = "/metrics", tag = "health", responses((status = 200, body = String, content_type = "text/plain")))]
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "health",
+    security(()),
+    responses((status = 200, body = String, content_type = "application/openmetrics-text")),
+)]
 pub(super) async fn metrics(State(api): State<Api>) -> Result<impl IntoResponse, Problem> {
     let text = api
         .call(|controller| {

@@ -3,6 +3,7 @@
 //! Handlers parse, call the [`Controller`] off the async workers, and render. Nothing below knows HTTP status codes;
 //! the one table that maps errors to them is in `problem.rs`.
 
+mod document;
 mod health;
 mod metrics;
 mod modules;
@@ -14,21 +15,25 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request, State as AxumState},
-    http::header::AUTHORIZATION,
+    http::{StatusCode, header::AUTHORIZATION},
     middleware::{self, Next},
     response::Response,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
-use utoipa::openapi::OpenApi;
+use tower_http::timeout::TimeoutLayer;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::control::Controller;
+pub use document::openapi;
 pub use problem::Problem;
 
 /// Largest request body: a module.
 const BODY_MAX: usize = 64 << 20;
+
+/// Longest time that a request may take: compiling is the slowest, and has a limit of its own.
+const REQUEST_MAX: Duration = Duration::from_secs(300);
 
 /// How the admin API is served.
 pub struct Options {
@@ -71,9 +76,9 @@ impl Api {
     }
 }
 
-/// The routes and their document.
-pub(crate) fn router(api: Api) -> (Router, OpenApi) {
-    let (router, mut document) = OpenApiRouter::new()
+/// Calls that ask for the token.
+fn guarded() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
         .routes(routes!(modules::put))
         .routes(routes!(modules::list))
         .routes(routes!(pipelines::list))
@@ -85,49 +90,26 @@ pub(crate) fn router(api: Api) -> (Router, OpenApi) {
         .routes(routes!(pipelines::invoke))
         .routes(routes!(pipelines::releases))
         .routes(routes!(pipelines::logs))
-        .layer(middleware::from_fn_with_state(api.clone(), authorise))
+        .routes(routes!(document::serve))
+}
+
+/// Calls of probes and scrapers, which know no token.
+fn open() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
         .routes(routes!(metrics::metrics))
-        .layer(DefaultBodyLimit::max(BODY_MAX))
-        .with_state(api)
-        .split_for_parts();
-    document.info.title = "Wasmill".into();
-    document.info.version = env!("CARGO_PKG_VERSION").into();
-    document.info.description = Some("Admin API of a Wasmill host.".into());
-    let served = document.clone();
-    let document_route = axum::routing::get(move || {
-        let served = served.clone();
-        async move { axum::Json(served) }
-    });
-    (router.route("/v1/openapi.json", document_route), document)
 }
 
-/// The OpenAPI document.
-#[derive(utoipa::OpenApi)]
-#[openapi(paths(
-    modules::put,
-    modules::list,
-    pipelines::list,
-    pipelines::put,
-    pipelines::get,
-    pipelines::delete,
-    pipelines::swap,
-    pipelines::rollback,
-    pipelines::pause,
-    pipelines::resume,
-    pipelines::invoke,
-    pipelines::releases,
-    pipelines::logs,
-    health::livez,
-    health::readyz,
-    metrics::metrics,
-))]
-struct Document;
-
-/// The OpenAPI document, without a host: for the docs and the golden file of the tests.
-pub fn openapi() -> serde_json::Value {
-    serde_json::to_value(<Document as utoipa::OpenApi>::openapi()).unwrap_or_default()
+/// Every answer that is no success leaves as a problem, whoever made it: that layer is the outermost.
+fn router(api: Api) -> Router {
+    let guarded: Router<Api> = guarded().layer(middleware::from_fn_with_state(api.clone(), authorise)).into();
+    guarded
+        .merge(Router::<Api>::from(open()))
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_MAX))
+        .layer(middleware::map_response(problem::complete))
+        .with_state(api)
 }
 
 /// Serves until `stop` resolves; answers the address once it listens.
@@ -146,11 +128,7 @@ pub async fn serve(
     let listener =
         tokio::net::TcpListener::bind(listen).await.map_err(|source| ServeError::Listen { listen, source })?;
     let address = listener.local_addr().map_err(|source| ServeError::Listen { listen, source })?;
-    let (router, _) = router(Api { controller, base: Arc::new(base), token: token.map(Arc::new) });
-    let router = router.layer(tower_http::timeout::TimeoutLayer::with_status_code(
-        axum::http::StatusCode::REQUEST_TIMEOUT,
-        Duration::from_secs(300),
-    ));
+    let router = router(Api { controller, base: Arc::new(base), token: token.map(Arc::new) });
     Ok((address, async move { axum::serve(listener, router).with_graceful_shutdown(stop).await }))
 }
 
@@ -158,8 +136,11 @@ pub async fn serve(
 async fn authorise(AxumState(api): AxumState<Api>, request: Request, next: Next) -> Result<Response, Problem> {
     if let Some(token) = &api.token {
         let given = request.headers().get(AUTHORIZATION).and_then(|header| header.to_str().ok());
-        let given = given.and_then(|header| header.strip_prefix("Bearer ")).unwrap_or_default();
-        if Sha256::digest(given) != Sha256::digest(token.expose_secret()) {
+        // RFC 9110: the name of a scheme has no case.
+        let given = given.and_then(|header| header.split_once(' '));
+        let given = given.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let right = given.is_some_and(|(_, given)| Sha256::digest(given) == Sha256::digest(token.expose_secret()));
+        if !right {
             return Err(Problem::unauthorised());
         }
     }

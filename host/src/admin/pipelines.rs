@@ -170,6 +170,7 @@ pub(super) async fn releases(
 
 /// Which lines are wanted.
 #[derive(serde::Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LogQuery {
     /// Lines after this number.

@@ -2,11 +2,18 @@
 
 use axum::{
     Json,
-    http::{HeaderValue, StatusCode, header::CONTENT_TYPE},
+    body::to_bytes,
+    http::{
+        HeaderValue, StatusCode,
+        header::{CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE},
+    },
     response::{IntoResponse, Response},
 };
 
 use crate::{config, control::ControlError};
+
+/// Bytes of a foreign answer that are kept as the detail of a problem.
+const WORDS_MAX: usize = 4 << 10;
 
 /// A problem document (RFC 9457).
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
@@ -87,6 +94,42 @@ impl IntoResponse for Problem {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(self)).into_response();
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if status == StatusCode::UNAUTHORIZED {
+            // RFC 9110 asks for it with this status.
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         response
     }
+}
+
+/// Makes a problem of a refusal that is not from a handler of ours: no such path or method, a body that is too large,
+/// a parameter that cannot be read, a request that took too long. Those come as bare text, or as nothing at all.
+pub(super) async fn complete(response: Response) -> Response {
+    let status = response.status();
+    let json = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/"));
+    if json || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let words = to_bytes(body, WORDS_MAX).await.unwrap_or_default();
+    let words = String::from_utf8_lossy(&words).into_owned();
+    let (code, detail) = match status {
+        StatusCode::NOT_FOUND => ("not-found", "there is no such path: `GET /v1/openapi.json` lists all".to_owned()),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            ("method-not-allowed", "the path has no such method: the header `Allow` lists those that it has".to_owned())
+        }
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            ("body-too-large", format!("a body has at most {} MiB", super::BODY_MAX >> 20))
+        }
+        StatusCode::REQUEST_TIMEOUT => {
+            ("timeout", format!("it took more than {:?}; what it began may still be done", super::REQUEST_MAX))
+        }
+        status if status.is_client_error() => ("bad-request", words),
+        _ => ("internal", words),
+    };
+    let problem = Problem::new(status, code, detail).into_response();
+    [CONTENT_TYPE, CONTENT_LENGTH].iter().for_each(|header| drop(parts.headers.remove(header)));
+    let (made, body) = problem.into_parts();
+    parts.headers.extend(made.headers);
+    Response::from_parts(parts, body)
 }

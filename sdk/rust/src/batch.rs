@@ -46,7 +46,7 @@ impl Batch {
 
     /// The rows, in offset order.
     pub fn rows(&self) -> Rows<'_> {
-        Rows { batch: self, next: 0, null_keys: 0, null_values: 0 }
+        Rows { batch: self, next: 0, keys: Cursor::new(&self.raw.keys), values: Cursor::new(&self.raw.values) }
     }
 }
 
@@ -55,8 +55,8 @@ impl Batch {
 pub struct Rows<'a> {
     batch: &'a Batch,
     next: u32,
-    null_keys: usize,
-    null_values: usize,
+    keys: Cursor<'a>,
+    values: Cursor<'a>,
 }
 
 impl<'a> Iterator for Rows<'a> {
@@ -64,14 +64,12 @@ impl<'a> Iterator for Rows<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Row<'a>> {
-        let raw = &self.batch.raw;
-        if self.next >= raw.rows {
+        let index = self.next;
+        if index >= self.batch.raw.rows {
             return None;
         }
-        let index = self.next;
         self.next += 1;
-        let key = value(&raw.keys, index, &mut self.null_keys);
-        let value = value(&raw.values, index, &mut self.null_values);
+        let (key, value) = (self.keys.next(index), self.values.next(index));
         Some(Row { batch: self.batch, index, key, value })
     }
 
@@ -83,14 +81,36 @@ impl<'a> Iterator for Rows<'a> {
 
 impl ExactSizeIterator for Rows<'_> {}
 
-/// Walks the nulls in step with the rows: `passed` of them lie behind.
-#[inline]
-fn value<'a>(column: &'a BytesColumn, index: u32, passed: &mut usize) -> Option<&'a [u8]> {
-    if column.nulls.get(*passed) == Some(&index) {
-        *passed += 1;
-        return None;
+/// Walks a column in step with the rows: where the next value begins, and which row is null next.
+#[derive(Clone)]
+struct Cursor<'a> {
+    column: &'a BytesColumn,
+    begin: usize,
+    /// Nulls that lie behind, and the row of the one ahead.
+    nulls: usize,
+    null: u32,
+}
+
+/// No row has this number.
+const NO_ROW: u32 = u32::MAX;
+
+impl<'a> Cursor<'a> {
+    fn new(column: &'a BytesColumn) -> Self {
+        Self { column, begin: 0, nulls: 0, null: column.nulls.first().copied().unwrap_or(NO_ROW) }
     }
-    slice(column, index as usize)
+
+    /// To be called with 0, 1, 2 and so on.
+    #[inline]
+    fn next(&mut self, index: u32) -> Option<&'a [u8]> {
+        let end = *self.column.ends.get(index as usize)? as usize;
+        let begin = std::mem::replace(&mut self.begin, end);
+        if index == self.null {
+            self.nulls += 1;
+            self.null = self.column.nulls.get(self.nulls).copied().unwrap_or(NO_ROW);
+            return None;
+        }
+        self.column.data.get(begin..end)
+    }
 }
 
 #[inline]
@@ -189,3 +209,6 @@ impl<'a> Iterator for Headers<'a> {
         Some(Header { name: slice(&self.column.names, index as usize).unwrap_or_default(), value })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -142,3 +142,6 @@ impl Plan {
         self
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -108,3 +108,6 @@ pub(crate) fn count(_name: &str, _by: u64) {}
 
 #[cfg(not(target_family = "wasm"))]
 pub(crate) fn observe(_name: &str, _value: f64) {}
+
+#[cfg(test)]
+mod tests;

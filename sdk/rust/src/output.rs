@@ -21,8 +21,8 @@ pub enum Op {
 
 /// The records that come out of a batch, and the rows that are rejected.
 ///
-/// Rows are kept in the order of the batch. Keeping an earlier row after a later one, or a row that was rejected, is a
-/// mistake in the module: the call then ends as [`Error::Fatal`](crate::Error::Fatal), with words that name the rows.
+/// Rows are kept in the order of the batch. Keeping an earlier row after a later one, or keeping and rejecting a row, is a
+/// mistake in the module (rejecting the row that was kept last is none): the call then ends as [`Error::Fatal`](crate::Error::Fatal), with words that name the rows.
 #[derive(Default)]
 pub struct Output {
     rows: Vec<u32>,
@@ -40,19 +40,19 @@ pub struct Output {
 
 impl Output {
     pub(crate) fn new(batch: &Batch) -> Self {
-        Self { rows: Vec::with_capacity(batch.len()), ..Self::default() }
+        let rows = batch.len();
+        let (keys, values) = (Edited::like(rows, &batch.raw.keys), Edited::like(rows, &batch.raw.values));
+        Self { rows: Vec::with_capacity(rows), keys, values, ..Self::default() }
     }
 
     /// Sends a row on. What is not set on the answer stays the row's own.
     #[inline]
     pub fn keep<'o>(&'o mut self, row: Row<'o>) -> Sent<'o> {
         let index = row.index();
-        if self.rows.last().is_some_and(|last| index < *last) {
-            let last = self.rows.last().copied().unwrap_or_default();
-            self.mistaken(format!("row {index} was kept after row {last}: keep rows in the order of the batch"));
-        }
-        if self.rejects.last().is_some_and(|reject| reject.row == index) {
-            self.mistaken(format!("row {index} was kept after it was rejected"));
+        if let Some(last) = self.rows.last()
+            && index < *last
+        {
+            self.descended(index, *last);
         }
         self.rows.push(index);
         Sent { out: self, row }
@@ -60,9 +60,12 @@ impl Output {
 
     /// Sends every row on as it is: the cheapest there is.
     pub fn keep_all(&mut self, batch: &Batch) {
-        for row in batch.rows() {
-            self.keep(row);
+        if let (Some(last), false) = (self.rows.last(), batch.is_empty())
+            && *last > 0
+        {
+            self.descended(0, *last);
         }
+        self.rows.extend(0..batch.raw.rows);
     }
 
     /// Sends a row to the pipeline's dead letters. Records that this row was kept for are taken back.
@@ -71,11 +74,7 @@ impl Output {
         while self.rows.last() == Some(&row) {
             self.rows.pop();
         }
-        let left = self.rows.len();
-        self.truncate(left);
-        if self.rows.binary_search(&row).is_ok() {
-            self.mistaken(format!("row {row} was rejected after it was kept and later rows were kept"));
-        }
+        self.truncate(self.rows.len());
         self.rejects.push(raw::Reject { row, reason: reason.into() });
     }
 
@@ -89,7 +88,9 @@ impl Output {
         self.rows.is_empty()
     }
 
-    fn mistaken(&mut self, what: String) {
+    #[cold]
+    fn descended(&mut self, row: u32, last: u32) {
+        let what = format!("row {row} was kept after row {last}: keep rows in the order of the batch");
         self.mistake.get_or_insert(what);
     }
 
@@ -110,46 +111,83 @@ impl Output {
         }
         self.rejects.sort_by_key(|reject| reject.row);
         self.rejects.dedup_by_key(|reject| reject.row);
+        if let Some(reject) = self.rejects.iter().find(|reject| self.rows.binary_search(&reject.row).is_ok()) {
+            return Err(format!("row {} was both kept and rejected: it can only be one of them", reject.row));
+        }
         let records = self.rows.len();
-        let row = |record: usize| self.rows[record];
-        let timestamp = |record: usize| batch.raw.timestamps.get(row(record) as usize).copied().unwrap_or(-1);
+        self.headers.complete(records, batch, &self.rows);
+        if self.headers.unread {
+            return Err(
+                "a record's headers were set, and the headers of others would be lost: the plan does not read \
+                        headers. Add Reads::HEADERS to it, or call no_headers on every record"
+                    .into(),
+            );
+        }
+        let own = &batch.raw;
+        let mut unread = false;
+        let timestamps = self.timestamps.finish(records, |record| {
+            let own = own.timestamps.get(self.rows[record] as usize);
+            unread |= own.is_none();
+            own.copied().unwrap_or(-1)
+        });
+        if unread {
+            return Err(
+                "some records' timestamps were set, and those of others would be lost: the plan does not read \
+                        timestamps. Add Reads::TIMESTAMPS to it, or set the timestamp of every record"
+                    .into(),
+            );
+        }
+        let values = self.values.finish(records);
+        // What the host does with a record without an op, so that one record's op changes nothing for the others.
+        let op = |record: usize| {
+            let has = |rows: &[u32], row: u32| rows.binary_search(&row).is_ok();
+            let edited = values.as_ref().filter(|column| !has(&column.kept, record as u32));
+            let null = edited
+                .map_or_else(|| has(&own.values.nulls, self.rows[record]), |column| has(&column.nulls, record as u32));
+            if null { raw::Op::Delete } else { raw::Op::Put }
+        };
         Ok(raw::Output {
             routes: self.routes.finish(records, |_| 0).unwrap_or_default(),
             keys: self.keys.finish(records),
-            values: self.values.finish(records),
-            headers: self.headers.finish(records, batch, &self.rows),
-            timestamps: self.timestamps.finish(records, timestamp),
+            headers: self.headers.finish(),
+            timestamps,
             targets: self.targets.finish_targets(records),
-            ops: self.ops.finish(records, |_| raw::Op::Put),
+            ops: self.ops.finish(records, op),
             versions: self.versions.finish(records, |_| 0),
             rejects: self.rejects,
             rows: self.rows,
+            values,
         })
     }
 }
 
 /// A record on its way out: what is set here replaces what the row has.
 ///
-/// `op` and `version` are columns: once one record has one, the others have [`Op::Put`] and 0. Set them on every record
-/// of a batch, or on none. The same goes for `timestamp` in a module that does not read timestamps.
+/// Headers, timestamps and versions are columns that are whole or not there: once one record of a batch sets its own, the
+/// others' cross back as well. So a module that sets headers reads headers (or calls [`Self::no_headers`] on every
+/// record), one that sets timestamps reads timestamps (or sets every record's), and where one record has a version the
+/// others have 0.
 pub struct Sent<'o> {
     out: &'o mut Output,
     row: Row<'o>,
 }
 
 impl Sent<'_> {
+    #[inline]
     fn index(&self) -> usize {
         self.out.rows.len() - 1
     }
 
     /// Sends it to another route than the first, by its number in the [`Plan`](crate::Plan).
+    #[inline]
     pub fn route(self, route: u16) -> Self {
         let index = self.index();
-        self.out.routes.set(index, route, |_| 0);
+        self.out.routes.set(index, route);
         self
     }
 
     /// Sets the key.
+    #[inline]
     pub fn key(self, key: &[u8]) -> Self {
         let index = self.index();
         self.out.keys.set(index, Some(key));
@@ -157,6 +195,7 @@ impl Sent<'_> {
     }
 
     /// Takes the key away.
+    #[inline]
     pub fn no_key(self) -> Self {
         let index = self.index();
         self.out.keys.set(index, None);
@@ -164,6 +203,7 @@ impl Sent<'_> {
     }
 
     /// Sets the value.
+    #[inline]
     pub fn value(self, value: &[u8]) -> Self {
         let index = self.index();
         self.out.values.set(index, Some(value));
@@ -171,6 +211,7 @@ impl Sent<'_> {
     }
 
     /// Makes it a tombstone. A sink removes what the key names.
+    #[inline]
     pub fn no_value(self) -> Self {
         let index = self.index();
         self.out.values.set(index, None);
@@ -204,11 +245,7 @@ impl Sent<'_> {
     /// Sets the timestamp, in milliseconds since the Unix epoch.
     pub fn timestamp(self, timestamp: i64) -> Self {
         let index = self.index();
-        let batch = self.row.batch();
-        let rows = &self.out.rows;
-        self.out
-            .timestamps
-            .set(index, timestamp, |record| batch.raw.timestamps.get(rows[record] as usize).copied().unwrap_or(-1));
+        self.out.timestamps.set(index, timestamp);
         self
     }
 
@@ -219,7 +256,7 @@ impl Sent<'_> {
         self
     }
 
-    /// Says what the sink is to do.
+    /// Says what the sink is to do. Unsaid: put, or delete where the value is null.
     pub fn op(self, op: Op) -> Self {
         let index = self.index();
         let op = match op {
@@ -228,14 +265,17 @@ impl Sent<'_> {
             Op::Merge => raw::Op::Merge,
             Op::Delete => raw::Op::Delete,
         };
-        self.out.ops.set(index, op, |_| raw::Op::Put);
+        self.out.ops.set(index, op);
         self
     }
 
     /// For sinks that keep the newest: a number that grows with each change of the same key.
     pub fn version(self, version: u64) -> Self {
         let index = self.index();
-        self.out.versions.set(index, version, |_| 0);
+        self.out.versions.set(index, version);
         self
     }
 }
+
+#[cfg(test)]
+mod tests;

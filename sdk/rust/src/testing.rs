@@ -19,7 +19,7 @@
 //! assert_eq!(done.records[0].route, "out");
 //! ```
 
-use crate::{Batch, Config, Error, Module, Output, bindings::exports::wasmill::transform::columns as raw};
+use crate::{Batch, Config, Error, Module, Output, Reads, bindings::exports::wasmill::transform::columns as raw};
 
 /// Header names and values.
 pub type Headers = Vec<(Vec<u8>, Option<Vec<u8>>)>;
@@ -101,24 +101,49 @@ pub struct Done {
     pub columns: Vec<&'static str>,
 }
 
-/// Starts a module with settings and gives it one batch, offsets from 0. Every column is filled, whatever the plan
-/// reads.
+/// Starts a module with settings and gives it one batch, offsets from 0. Columns that its plan does not read are empty,
+/// as they are in the host.
 ///
 /// # Errors
 /// What the module answers: the refusal of `init` comes as [`Error::Fatal`].
 pub fn run<M: Module>(settings: &[(&str, &str)], records: &[Record]) -> Result<Done, Error> {
     let settings = settings.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
     let (mut module, plan) = M::init(&Config { settings }).map_err(Error::Fatal)?;
-    let batch = batch(records);
+    let batch = only(batch(records), plan.reads);
     let mut out = Output::new(&batch);
     module.transform(&batch, &mut out)?;
     let output = out.into_raw(&batch).map_err(Error::Fatal)?;
     Ok(read(output, &plan.routes, records))
 }
 
-/// A batch of these records, of topic `test`, partition 0.
+/// Empties the columns that are not read.
+fn only(batch: Batch, reads: Reads) -> Batch {
+    let Batch { mut raw } = batch;
+    let unread = |column: Reads| !reads.0.contains(column.0);
+    if unread(Reads::KEYS) {
+        raw.keys = empty();
+    }
+    if unread(Reads::VALUES) {
+        raw.values = empty();
+    }
+    if unread(Reads::HEADERS) {
+        raw.headers = raw::HeaderColumn { row_ends: vec![], names: empty(), values: empty() };
+    }
+    if unread(Reads::OFFSETS) {
+        raw.offsets.clear();
+    }
+    if unread(Reads::TIMESTAMPS) {
+        raw.timestamps.clear();
+    }
+    Batch::new(raw)
+}
+
+fn empty() -> raw::BytesColumn {
+    raw::BytesColumn { data: vec![], ends: vec![], nulls: vec![] }
+}
+
+/// A batch of these records, of topic `test`, partition 0; every column is filled.
 pub fn batch(records: &[Record]) -> Batch {
-    let empty = || raw::BytesColumn { data: vec![], ends: vec![], nulls: vec![] };
     let push = |column: &mut raw::BytesColumn, value: Option<&[u8]>| {
         match value {
             Some(value) => column.data.extend_from_slice(value),
@@ -150,7 +175,7 @@ pub fn batch(records: &[Record]) -> Batch {
     })
 }
 
-fn read(output: raw::Output, routes: &[String], records: &[Record]) -> Done {
+pub(crate) fn read(output: raw::Output, routes: &[String], records: &[Record]) -> Done {
     let edited = |column: &Option<raw::EditedColumn>, index: usize, own: &Option<Vec<u8>>| match column {
         Some(column) if column.kept.contains(&(index as u32)) => own.clone(),
         Some(column) if column.nulls.contains(&(index as u32)) => None,

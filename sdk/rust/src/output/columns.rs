@@ -5,47 +5,57 @@ use std::io;
 
 use crate::{Batch, Row, bindings::exports::wasmill::transform::columns as raw};
 
-/// A column of plain values.
-pub(super) struct Sparse<T>(Option<Vec<T>>);
+/// A column of plain values. It has come to be once a record has one.
+pub(super) struct Sparse<T>(Vec<Option<T>>);
 
 impl<T> Default for Sparse<T> {
     fn default() -> Self {
-        Self(None)
+        Self(Vec::new())
     }
 }
 
 impl<T> Sparse<T> {
-    pub(super) fn set(&mut self, index: usize, value: T, unset: impl Fn(usize) -> T) {
-        let column = self.0.get_or_insert_default();
-        column.truncate(index);
-        (column.len()..index).for_each(|record| column.push(unset(record)));
-        column.push(value);
+    #[inline]
+    pub(super) fn set(&mut self, index: usize, value: T) {
+        if self.0.len() != index {
+            self.0.resize_with(index, || None);
+        }
+        self.0.push(Some(value));
     }
 
     pub(super) fn truncate(&mut self, records: usize) {
-        if let Some(column) = &mut self.0 {
-            column.truncate(records);
-        }
+        self.0.truncate(records);
     }
 
-    pub(super) fn finish(self, records: usize, unset: impl Fn(usize) -> T) -> Option<Vec<T>> {
-        let mut column = self.0?;
-        (column.len()..records).for_each(|record| column.push(unset(record)));
-        Some(column)
+    pub(super) fn finish(mut self, records: usize, mut unset: impl FnMut(usize) -> T) -> Option<Vec<T>> {
+        if self.0.iter().all(Option::is_none) {
+            return None;
+        }
+        self.0.resize_with(records, || None);
+        let filled = self.0.into_iter().enumerate();
+        Some(filled.map(|(record, value)| value.unwrap_or_else(|| unset(record))).collect())
     }
 }
 
-/// A column of byte strings of which some records keep their row's own.
+/// A column of byte strings of which some records keep their row's own. It has come to be once a record has a value
+/// of its own.
 #[derive(Default)]
 pub(super) struct Edited {
-    touched: bool,
     data: Vec<u8>,
     ends: Vec<u32>,
     nulls: Vec<u32>,
     kept: Vec<u32>,
+    /// Records and bytes of the rows: what a column that is edited throughout will need.
+    like: (usize, usize),
 }
 
 impl Edited {
+    /// For as many records and bytes as the rows have. Takes no memory before the first record that sets a value.
+    pub(super) fn like(rows: usize, own: &raw::BytesColumn) -> Self {
+        Self { like: (rows, own.data.len()), ..Self::default() }
+    }
+
+    #[inline]
     pub(super) fn set(&mut self, index: usize, value: Option<&[u8]>) {
         self.open(index);
         match value {
@@ -72,8 +82,21 @@ impl Edited {
     }
 
     /// Makes room for record `index`: those before it that were not set keep their own, and what it had is forgotten.
+    #[inline]
     fn open(&mut self, index: usize) {
-        self.touched = true;
+        // The usual case, of which the cost counts: every record is set once, in order.
+        if index != self.ends.len() || index == 0 {
+            self.open_elsewhere(index);
+        }
+    }
+
+    #[cold]
+    fn open_elsewhere(&mut self, index: usize) {
+        if self.ends.capacity() == 0 {
+            let (records, bytes) = self.like;
+            self.ends.reserve(records);
+            self.data.reserve(bytes);
+        }
         self.truncate(index);
         self.keep_up_to(index);
     }
@@ -97,23 +120,26 @@ impl Edited {
         below(&mut self.kept);
     }
 
+    /// No record has a value of its own; one that had may have been taken back.
+    fn is_untouched(&self) -> bool {
+        self.kept.len() == self.ends.len()
+    }
+
     pub(super) fn finish(mut self, records: usize) -> Option<raw::EditedColumn> {
-        if !self.touched {
+        if self.is_untouched() {
             return None;
         }
         self.keep_up_to(records);
         Some(raw::EditedColumn { data: self.data, ends: self.ends, nulls: self.nulls, kept: self.kept })
     }
 
-    /// Targets are never kept: a record without one goes where the sink is configured to.
+    /// Targets are never kept, and only records without one are null: they go where the sink is configured to.
     pub(super) fn finish_targets(mut self, records: usize) -> Option<raw::BytesColumn> {
-        if !self.touched {
+        if self.is_untouched() {
             return None;
         }
         self.keep_up_to(records);
-        self.nulls.append(&mut self.kept);
-        self.nulls.sort_unstable();
-        Some(raw::BytesColumn { data: self.data, ends: self.ends, nulls: self.nulls })
+        Some(raw::BytesColumn { data: self.data, ends: self.ends, nulls: self.kept })
     }
 }
 
@@ -144,6 +170,8 @@ impl io::Write for Writer<'_> {
 #[derive(Default)]
 pub(super) struct Headers {
     touched: bool,
+    /// A row's own headers were wanted, and the plan does not read them.
+    pub(super) unread: bool,
     row_ends: Vec<u32>,
     names: Bytes,
     values: Bytes,
@@ -183,16 +211,22 @@ impl Headers {
     }
 
     pub(super) fn clear(&mut self, index: usize, row: Row<'_>, rows: &[u32]) {
-        self.open(index, row.batch(), rows);
+        self.touched = true;
         self.truncate(index);
+        self.fill(index, row.batch(), rows);
         self.row_ends.push(self.names.ends.len() as u32);
     }
 
     /// Makes record `index` the last one, with its row's own headers unless it has some already.
     fn open(&mut self, index: usize, batch: &Batch, rows: &[u32]) {
         self.touched = true;
-        let begin = self.row_ends.len().min(index + 1);
-        for row in &rows[begin..=index] {
+        self.fill(index + 1, batch, rows);
+    }
+
+    /// Gives the records up to `records` that have no headers yet those of their rows.
+    fn fill(&mut self, records: usize, batch: &Batch, rows: &[u32]) {
+        let begin = self.row_ends.len().min(records);
+        for row in &rows[begin..records] {
             self.copy(batch, *row);
         }
     }
@@ -206,6 +240,7 @@ impl Headers {
     }
 
     fn copy(&mut self, batch: &Batch, row: u32) {
+        self.unread |= batch.raw.headers.row_ends.is_empty();
         self.row_ends.push(self.names.ends.len() as u32);
         for header in batch.row(row).headers() {
             self.push(header.name, header.value);
@@ -221,14 +256,15 @@ impl Headers {
         }
     }
 
-    pub(super) fn finish(mut self, records: usize, batch: &Batch, rows: &[u32]) -> Option<raw::HeaderColumn> {
-        if !self.touched {
-            return None;
+    /// Gives all records headers, where any record has set some.
+    pub(super) fn complete(&mut self, records: usize, batch: &Batch, rows: &[u32]) {
+        if self.touched {
+            self.fill(records, batch, rows);
         }
-        let begin = self.row_ends.len();
-        for row in &rows[begin..records] {
-            self.copy(batch, *row);
-        }
-        Some(raw::HeaderColumn { row_ends: self.row_ends, names: self.names.finish(), values: self.values.finish() })
+    }
+
+    pub(super) fn finish(self) -> Option<raw::HeaderColumn> {
+        let Self { touched, row_ends, names, values, .. } = self;
+        touched.then(|| raw::HeaderColumn { row_ends, names: names.finish(), values: values.finish() })
     }
 }

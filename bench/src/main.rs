@@ -1,0 +1,61 @@
+//! Measures Wasmill. Each subcommand is one measurement and has a module of its own; what they share:
+//!
+//! - [`measure`]: rounds that interleave the variants, and what their samples come to,
+//! - [`machine`]: where and of what a figure was taken,
+//! - [`report`]: a table for people, a file for `bench/results`.
+//!
+//! A figure is never asserted in a test: it is measured, with its spread, and written down.
+
+mod boundary;
+mod machine;
+mod measure;
+mod report;
+
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+use clap::{Parser, Subcommand};
+
+/// As in `wasmill` itself: what is measured is measured with the allocator that it runs with.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Measures Wasmill.
+#[derive(Parser)]
+#[command(name = "wasmill-bench", version)]
+struct Args {
+    #[command(flatten)]
+    report: report::Options,
+
+    #[command(subcommand)]
+    bench: Bench,
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// The crossing host -> module -> host, in nanoseconds per record: columns against records
+    Boundary(boundary::Args),
+    /// Compile a component, with limits: started by the engine itself
+    #[command(hide = true)]
+    CompileWorker { input: PathBuf, output: PathBuf, memory: u64, cpu_seconds: u64 },
+}
+
+fn main() -> anyhow::Result<()> {
+    let Args { report, bench } = Args::parse();
+    match bench {
+        Bench::Boundary(args) => report::publish("boundary", &report, || boundary::run(&args)),
+        Bench::CompileWorker { input, output, memory, cpu_seconds } => {
+            wasmill::engine::compile_worker(&input, &output, memory, cpu_seconds).map_err(|error| anyhow!(error))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        super::Args::command().debug_assert();
+    }
+}
