@@ -16,9 +16,15 @@ check:
     cargo fmt --all --check
     cd guest-examples && cargo fmt --all --check
     cargo clippy --release --workspace --all-targets --locked -- -D warnings
-    cargo deny --locked check
-    RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --locked
+    scripts/tools.sh
+    cargo deny --locked check --hide-inclusion-graph bans licenses sources
+    RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --document-private-items --locked
     cargo test --release -p wasmill --locked --test tidy
+
+# known vulnerabilities of what we depend on; fetches the database of RustSec
+advisories:
+    scripts/tools.sh
+    cargo deny --locked check advisories
 
 # build the modules of guest-examples, and put the demo's two into the binary
 guests:

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! The YAML file is the outside contract of Wasmill; a JSON body is YAML too, so one loader serves the command line
-//! and the admin API. [`raw`] is the contract itself: its doc comments are the reference (`docs/pipeline.md`) and the
+//! and the admin API. `raw` is the contract itself: its doc comments are the reference (`docs/pipeline.md`) and the
 //! JSON Schema. Everything behind it works with [`Pipeline`], in which every value is in range and every name resolves.
 //!
 //! Invariants: a file is reported with all of its mistakes, each with its place, before anything starts. Loading does

@@ -2,7 +2,7 @@
 //!
 //! It decides and never touches a record: it reaches the data plane by starting, swapping, pausing and stopping
 //! [`crate::pipeline::Pipeline`]s, and hears from it through their status and where releases began. What it knows is in
-//! the [`store`], written before it is acted upon, so that a kill at any moment leaves a state that a restart goes on
+//! the `store`, written before it is acted upon, so that a kill at any moment leaves a state that a restart goes on
 //! from. A failure here never stops what is running.
 
 mod controller;

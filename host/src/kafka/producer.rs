@@ -103,7 +103,7 @@ impl Producer {
     /// The handle of a topic. Asks no broker: an unknown topic shows when its first record fails.
     ///
     /// # Errors
-    /// A name that Kafka does not allow, or one topic too many ([`TOPICS_MAX`]).
+    /// A name that Kafka does not allow, or one topic too many (`TOPICS_MAX`).
     pub fn topic(&mut self, name: &[u8]) -> Result<TopicHandle, String> {
         if let Some(handle) = self.topics.get(name) {
             return Ok(*handle);

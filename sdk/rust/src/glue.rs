@@ -1,4 +1,4 @@
-//! Between the author's [`Module`](crate::Module) and the contract: the generated bindings and the exports.
+//! Between the author's [`Module`] and the contract: the generated bindings and the exports.
 
 use std::{cell::RefCell, marker::PhantomData, sync::Once};
 
