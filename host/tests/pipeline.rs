@@ -205,11 +205,12 @@ fn what_is_not_available_is_refused_and_not_ignored() {
              sinks: {{ out: {{ kafka: {{ topic: out }} }} }}\n{more}"
         ));
         let runtime = runtime();
-        let deps = Deps { runtime: runtime.handle().clone(), began: Arc::new(|_| {}) };
+        let deps = Deps { runtime: runtime.handle().clone(), began: Arc::new(|_| {}), instance: "tests".into() };
         Pipeline::check(&spec, &deps).expect_err(more).to_string()
     };
     let grants = refused("module: { ref: identity@1, grants: { http: [\"https://api.example.com\"] } }\n");
     assert!(grants.contains("`module.grants` is not available"), "{grants}");
-    let exactly_once = refused("module: { ref: identity@1 }\ndelivery: exactly-once\n");
-    assert!(exactly_once.contains("use `at-least-once`"), "{exactly_once}");
+    let two = "module: { ref: identity@1 }\ndelivery: exactly-once\n\
+               errors: { dead_letter: { kafka: { topic: dead, properties: { linger.ms: 7 } } } }\n";
+    assert!(refused(two).contains("all share one producer"));
 }

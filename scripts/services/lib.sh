@@ -89,7 +89,8 @@ transaction.state.log.num.partitions=4
 group.initial.rebalance.delay.ms=0
 log.retention.ms=-1
 END
-        java -cp "$libs/*" kafka.tools.StorageTool format -t "$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d =)" \
+        # Letters alone: an id that begins with a dash would be taken for an option.
+        java -cp "$libs/*" kafka.tools.StorageTool format -t "$(head -c 16 /dev/urandom | base64 | tr '+/' 'AB' | tr -d =)" \
             -c "$dir/kafka/server.properties" >>"$dir/kafka.log" 2>&1
     fi
     setsid java -Xmx512m -Dwasmill.dir="$dir" -cp "$libs/*" kafka.Kafka "$dir/kafka/server.properties" >>"$dir/kafka.log" 2>&1 </dev/null &

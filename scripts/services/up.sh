@@ -33,7 +33,7 @@ for service in "${services[@]}"; do
 done
 failed=
 for start in "${starting[@]}"; do wait "$start" || failed=1; done
-[ -z "$failed" ] || { "$here/down.sh" "$dir"; die "not all services came up"; }
+[ -z "$failed" ] || { tail -n 5 "$dir"/*.log >&2; "$here/down.sh" "$dir"; die "not all services came up"; }
 
 {
     echo "WASMILL_SERVICES_DIR=$dir"

@@ -2,5 +2,6 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::string_slice, reason = "a test fails by panicking")]
 
 mod delivery;
+mod exactly_once;
 mod refusals;
 mod sinks;

@@ -128,6 +128,26 @@ impl Topic {
         read
     }
 
+    /// Reads all that is committed: up to a last record, which is written to each partition now.
+    pub fn read_all(&self) -> Vec<Read> {
+        const LAST: &str = "the last one";
+        let producer = Self::producer();
+        for partition in 0..self.partitions {
+            let record = BaseRecord::<str, str>::to(&self.name).partition(partition).key(LAST);
+            producer.send(record).expect("room for it");
+        }
+        producer.flush(PATIENCE).expect("written");
+        let is_last = |record: &Read| record.key.as_deref() == Some(LAST);
+        let (mut checked, mut ended) = (0, 0);
+        let mut read = self.read_until(|read| {
+            ended += read[checked..].iter().filter(|record| is_last(record)).count();
+            checked = read.len();
+            ended == self.partitions as usize
+        });
+        read.retain(|record| !is_last(record));
+        read
+    }
+
     /// Reads `count` records.
     pub fn read(&self, count: usize) -> Vec<Read> {
         self.read_until(|read| read.len() >= count)

@@ -38,6 +38,7 @@ pub(super) struct Inner {
     pub(super) runtime: tokio::runtime::Handle,
     pub(super) vars: Arc<dyn Resolve + Send + Sync>,
     pub(super) began: OnBegan,
+    pub(super) instance: Arc<str>,
     slots: RwLock<BTreeMap<String, Arc<Slot>>>,
 }
 
@@ -48,9 +49,11 @@ impl Controller {
     /// The directory cannot be used. A pipeline that does not start is no error: its status says why.
     pub fn open(options: Options) -> Result<Self, ControlError> {
         let Options { data, engine, runtime, vars } = options;
-        let store = Arc::new(Mutex::new(Store::open(&data)?));
+        let store = Store::open(&data)?;
+        let instance = Arc::clone(store.instance());
+        let store = Arc::new(Mutex::new(store));
         let began = write_began(&store)?;
-        let inner = Arc::new(Inner { store, engine, runtime, vars, began, slots: RwLock::default() });
+        let inner = Arc::new(Inner { store, engine, runtime, vars, began, instance, slots: RwLock::default() });
         let pipelines = inner.store.lock().pipelines()?;
         pipelines.iter().for_each(|pipeline| inner.start_stored(pipeline));
         Ok(Self { inner })

@@ -237,7 +237,8 @@ impl Inner {
     }
 
     fn deps(&self) -> Deps {
-        Deps { runtime: self.runtime.clone(), began: Arc::clone(&self.began) }
+        let (began, instance) = (Arc::clone(&self.began), Arc::clone(&self.instance));
+        Deps { runtime: self.runtime.clone(), began, instance }
     }
 
     fn row(

@@ -8,6 +8,7 @@ use std::{
     fs::{self, File, TryLockError},
     io::{self, Write as _},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -64,6 +65,8 @@ pub enum StoreError {
 pub(super) struct Store {
     db: Connection,
     modules: PathBuf,
+    /// Names this data directory among those of other hosts, for ever.
+    instance: Arc<str>,
     /// Held as long as the store is open.
     _lock: File,
 }
@@ -91,7 +94,12 @@ impl Store {
             SCHEMA_VERSION => {}
             found => return Err(StoreError::Later { found, known: SCHEMA_VERSION }),
         }
-        Ok(Self { db, modules, _lock: lock })
+        let instance = instance(&folder.join("instance")).map_err(failed)?;
+        Ok(Self { db, modules, instance, _lock: lock })
+    }
+
+    pub(super) fn instance(&self) -> &Arc<str> {
+        &self.instance
     }
 
     /// Keeps a module's bytes and names it. Answers the digest that the name has already, if it is another.
@@ -301,6 +309,21 @@ fn insert_release(db: &Connection, release: &ReleaseRow) -> Result<(), StoreErro
         ],
     )?;
     Ok(())
+}
+
+/// What the file says; written with the first start.
+fn instance(file: &Path) -> io::Result<Arc<str>> {
+    match fs::read_to_string(file) {
+        Ok(name) if !name.trim().is_empty() => return Ok(name.trim().into()),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let name = format!("{:016x}", rand::random::<u64>());
+    // Complete before it has its name.
+    let draft = file.with_extension("new");
+    fs::write(&draft, &name)?;
+    fs::rename(&draft, file)?;
+    Ok(name.into())
 }
 
 #[cfg(test)]

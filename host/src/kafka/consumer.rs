@@ -235,6 +235,19 @@ impl Consumer {
         self.client.context().close();
     }
 
+    pub(super) fn native(&self) -> *mut sys::rd_kafka_t {
+        self.client.client().native_ptr()
+    }
+
+    /// Next offsets in librdkafka's form.
+    pub(super) fn offsets(
+        &self,
+        offsets: impl Iterator<Item = (Partition, i64)>,
+    ) -> Result<TopicPartitionList, KafkaError> {
+        let offsets: Vec<_> = offsets.collect();
+        to_list(offsets.iter().map(|(partition, offset)| (partition, Offset::Offset(*offset))))
+    }
+
     fn forward(&self, partition: &Partition) -> Result<(), KafkaError> {
         let topic = CString::new(&*partition.topic).map_err(|error| KafkaError::new("forward a partition", error))?;
         // SAFETY: client and queue are alive. The reference to the partition's queue is given back at once; the

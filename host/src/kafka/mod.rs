@@ -23,7 +23,7 @@ mod producer;
 pub use config::{OWNED_PROPERTIES, Settings};
 pub use consumer::{Consumer, Event, Partition, StartAt};
 pub use messages::{Message, Messages};
-pub use producer::{Delivered, Failure, ProduceError, Producer, TopicHandle};
+pub use producer::{Delivered, Failure, ProduceError, Producer, TopicHandle, TransactionError};
 
 /// What librdkafka answered, in words for people: the call that failed, and its reason.
 #[derive(Clone, Debug, Error)]

@@ -23,6 +23,9 @@ use sys::rd_kafka_vtype_t as vtype;
 use super::{KafkaError, Settings, log};
 use crate::output::Record;
 
+mod transactions;
+pub use transactions::TransactionError;
+
 /// Topics that one producer keeps handles for: librdkafka never forgets a topic, and a module chooses the names.
 const TOPICS_MAX: usize = 10_000;
 

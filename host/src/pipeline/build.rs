@@ -4,13 +4,13 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use thiserror::Error;
 
-use super::{Deps, dead_letter::DeadLetters, flight::Flight, shared::Shared};
+use super::{Deps, dead_letter::DeadLetters, flight::Flight, shared::Shared, transaction::Transactions};
 use crate::{
     config,
     kafka::{KafkaError, Settings, StartAt},
     sink::{
         ElasticsearchSink, RedisSink, Sink, SinkError, SinkStats,
-        kafka::{KafkaSink, KafkaSinkSettings},
+        kafka::{KafkaSink, Outlet},
         ndjson::NdjsonSink,
     },
     source::{BatchPolicy, Source, SourceSettings},
@@ -25,8 +25,12 @@ pub enum BuildError {
     Sink(#[from] SinkError),
     #[error("a thread cannot be started: {0}")]
     Thread(std::io::Error),
-    #[error("`delivery: exactly-once` is not available in this version: use `at-least-once`")]
-    ExactlyOnce,
+    #[error(
+        "sink `{sink}` has other properties than the ones before: under `delivery: exactly-once` all share one producer"
+    )]
+    ExactlyOnce { sink: String },
+    #[error("sink `{sink}`: {error}")]
+    Producer { sink: String, error: KafkaError },
     #[error(
         "`module.grants` is not available in this version: a module reaches nothing beyond its records; leave it out"
     )]
@@ -35,56 +39,80 @@ pub enum BuildError {
 
 /// Builds everything once and throws it away, so that a wrong property or address is said at once.
 pub(super) fn check(spec: &config::Pipeline, deps: &Deps) -> Result<(), BuildError> {
-    if spec.delivery == config::Delivery::ExactlyOnce {
-        return Err(BuildError::ExactlyOnce);
-    }
     if spec.module.grants != config::Grants::default() {
         return Err(BuildError::Grants);
     }
-    sinks(spec, &stats(spec), deps)?;
-    dead_letters(spec)?;
+    flight(spec, &stats(spec), 0, deps)?;
     Ok(())
 }
 
-pub(super) fn lane(shared: &Shared, _index: usize, deps: &Deps) -> Result<(Source, Flight), BuildError> {
+pub(super) fn lane(shared: &Shared, index: usize, deps: &Deps) -> Result<(Source, Flight), BuildError> {
     let spec = &shared.spec;
-    let flight = Flight::new(sinks(spec, &shared.sinks, deps)?, dead_letters(spec)?);
+    let flight = flight(spec, &shared.sinks, index, deps)?;
     let source = Source::new(&source_settings(&spec.source)).map_err(BuildError::Source)?;
     Ok((source, flight))
 }
 
-type Sinks = Vec<(String, Box<dyn Sink>)>;
+type Stats = BTreeMap<String, Arc<SinkStats>>;
+
+fn flight(spec: &config::Pipeline, stats: &Stats, lane: usize, deps: &Deps) -> Result<Flight, BuildError> {
+    let shared = match spec.delivery {
+        config::Delivery::AtLeastOnce => None,
+        config::Delivery::ExactlyOnce => shared_outlet(spec, lane, deps)?,
+    };
+    let outlet = |name: &str, kafka: &config::KafkaSink| match &shared {
+        Some(outlet) => Ok(outlet.clone()),
+        None => Outlet::new(&settings(&kafka.brokers, &kafka.properties))
+            .map_err(|error| BuildError::Producer { sink: name.into(), error }),
+    };
+    let mut sinks: Vec<(String, Box<dyn Sink>)> = Vec::new();
+    for (name, sink) in &spec.sinks {
+        let stats = stats.get(name).cloned().unwrap_or_default();
+        sinks.push((name.clone(), one_sink(name, sink, stats, &outlet, deps)?));
+    }
+    let dead_letters = match &spec.errors.dead_letter {
+        None => None,
+        Some(config::DeadLetter { kafka }) => Some(DeadLetters::new(&kafka.topic, outlet("dead_letter", kafka)?)?),
+    };
+    Ok(Flight::new(sinks, dead_letters, shared.map(Transactions::new)))
+}
+
+/// The one transactional producer of a lane; none where nothing is delivered to Kafka.
+fn shared_outlet(spec: &config::Pipeline, lane: usize, deps: &Deps) -> Result<Option<Outlet>, BuildError> {
+    let sinks = spec.sinks.iter().filter_map(|(name, sink)| match sink {
+        config::Sink::Kafka(kafka) => Some((name.as_str(), kafka)),
+        _ => None,
+    });
+    let dead_letters = spec.errors.dead_letter.iter().map(|dead_letter| ("dead_letter", &dead_letter.kafka));
+    let mut all = sinks.chain(dead_letters);
+    let Some((first, kafka)) = all.next() else { return Ok(None) };
+    if let Some((sink, _)) = all.find(|(_, other)| other.properties != kafka.properties) {
+        return Err(BuildError::ExactlyOnce { sink: sink.into() });
+    }
+    let id = format!("wasmill-{}-{}-{lane}", spec.name, deps.instance);
+    let outlet = Outlet::transactional(&settings(&kafka.brokers, &kafka.properties), &id);
+    outlet.map(Some).map_err(|error| BuildError::Producer { sink: first.into(), error })
+}
 
 /// Counters for each sink of a pipeline, by its name.
-pub(super) fn stats(spec: &config::Pipeline) -> BTreeMap<String, Arc<SinkStats>> {
+pub(super) fn stats(spec: &config::Pipeline) -> Stats {
     spec.sinks.keys().map(|name| (name.clone(), Arc::default())).collect()
 }
 
-fn sinks(spec: &config::Pipeline, stats: &BTreeMap<String, Arc<SinkStats>>, deps: &Deps) -> Result<Sinks, BuildError> {
-    let build = |(name, sink): (&String, _)| {
-        let stats = stats.get(name).cloned().unwrap_or_default();
-        Ok((name.clone(), one_sink(name, sink, stats, deps)?))
-    };
-    spec.sinks.iter().map(build).collect()
-}
-
-fn one_sink(name: &str, sink: &config::Sink, stats: Arc<SinkStats>, deps: &Deps) -> Result<Box<dyn Sink>, BuildError> {
+fn one_sink(
+    name: &str,
+    sink: &config::Sink,
+    stats: Arc<SinkStats>,
+    outlet: &dyn Fn(&str, &config::KafkaSink) -> Result<Outlet, BuildError>,
+    deps: &Deps,
+) -> Result<Box<dyn Sink>, BuildError> {
     Ok(match sink {
-        config::Sink::Kafka(kafka) => Box::new(KafkaSink::new(name, &kafka_settings(kafka), stats)?),
+        config::Sink::Kafka(kafka) => Box::new(KafkaSink::new(name, &kafka.topic, outlet(name, kafka)?, stats)?),
         config::Sink::Stdout => Box::new(NdjsonSink::stdout(name, stats)),
         config::Sink::File { path } => Box::new(NdjsonSink::file(name, path, stats)?),
         config::Sink::Elasticsearch(sink) => Box::new(ElasticsearchSink::spawn(name, sink, &deps.runtime, stats)?),
         config::Sink::Redis(sink) => Box::new(RedisSink::spawn(name, sink, &deps.runtime, stats)?),
     })
-}
-
-fn dead_letters(spec: &config::Pipeline) -> Result<Option<DeadLetters>, BuildError> {
-    let Some(dead_letter) = &spec.errors.dead_letter else { return Ok(None) };
-    Ok(Some(DeadLetters::new(&kafka_settings(&dead_letter.kafka))?))
-}
-
-fn kafka_settings(sink: &config::KafkaSink) -> KafkaSinkSettings {
-    KafkaSinkSettings { kafka: settings(&sink.brokers, &sink.properties), topic: sink.topic.clone() }
 }
 
 fn settings(brokers: &[String], properties: &config::Properties) -> Settings {

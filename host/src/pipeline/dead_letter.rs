@@ -9,7 +9,7 @@ use super::release::ModuleId;
 use crate::{
     batch::Batch,
     output::{Output, View},
-    sink::{Settlement, Sink as _, SinkError, Ticket, kafka::KafkaSink, kafka::KafkaSinkSettings},
+    sink::{Settlement, Sink as _, SinkError, Ticket, kafka::KafkaSink, kafka::Outlet},
 };
 
 /// A row on its way to the dead letters.
@@ -36,8 +36,8 @@ pub(super) struct DeadLetters {
 }
 
 impl DeadLetters {
-    pub(super) fn new(settings: &KafkaSinkSettings) -> Result<Self, SinkError> {
-        Ok(Self { sink: KafkaSink::new("dead_letter", settings, Arc::default())? })
+    pub(super) fn new(topic: &str, outlet: Outlet) -> Result<Self, SinkError> {
+        Ok(Self { sink: KafkaSink::new("dead_letter", topic, outlet, Arc::default())? })
     }
 
     pub(super) fn ready(&mut self) -> bool {

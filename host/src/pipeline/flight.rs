@@ -12,6 +12,7 @@ use super::{
     ledger::{Entry, Ledger},
     release::Release,
     status::Counters,
+    transaction::Transactions,
     transform::Transformed,
 };
 use crate::{
@@ -61,6 +62,8 @@ pub(super) struct Flight {
     /// By name, in the order of the release's router.
     sinks: Vec<(String, Box<dyn Sink>)>,
     dead_letters: Option<DeadLetters>,
+    /// For exactly-once.
+    transactions: Option<Transactions>,
     ledger: Ledger,
     open: HashMap<u64, Open>,
     /// Partition and next offset to be read, by epoch.
@@ -77,11 +80,16 @@ pub(super) struct Flight {
 }
 
 impl Flight {
-    pub(super) fn new(sinks: Vec<(String, Box<dyn Sink>)>, dead_letters: Option<DeadLetters>) -> Self {
+    pub(super) fn new(
+        sinks: Vec<(String, Box<dyn Sink>)>,
+        dead_letters: Option<DeadLetters>,
+        transactions: Option<Transactions>,
+    ) -> Self {
         Self {
             waiting: vec![0; sinks.len()],
             sinks,
             dead_letters,
+            transactions,
             ledger: Ledger::default(),
             open: HashMap::new(),
             epochs: HashMap::new(),
@@ -117,9 +125,24 @@ impl Flight {
         self.ledger.settled(epoch)
     }
 
+    /// Before anything is consumed.
+    ///
+    /// # Errors
+    /// What a producer before has left open cannot be ended.
+    pub(super) fn take_over(&self) -> Result<(), Stuck> {
+        self.transactions.as_ref().map_or(Ok(()), Transactions::take_over)
+    }
+
+    /// Whether another release may be taken up: not within a transaction, which then takes no more.
+    pub(super) fn may_swap(&mut self) -> bool {
+        let open = self.transactions.as_mut().filter(|transactions| transactions.is_open());
+        open.map(Transactions::close).is_none()
+    }
+
     /// Whether every sink takes another batch, and what is in flight is within its bounds.
     pub(super) fn has_room(&mut self) -> bool {
         self.rows < ROWS_MAX
+            && !self.transactions.as_ref().is_some_and(Transactions::is_closing)
             && self.bytes < BYTES_MAX
             && self.dead_letters.as_mut().is_none_or(DeadLetters::ready)
             && self.sinks.iter_mut().all(|(_, sink)| sink.ready())
@@ -148,6 +171,11 @@ impl Flight {
         };
         let takers: Vec<usize> = (0..self.sinks.len()).filter(|sink| takes(*sink)).collect();
         let deliveries = takers.len() as u32 + u32::from(!letters.is_empty());
+        if let Some(transactions) = &mut self.transactions
+            && deliveries > 0
+        {
+            transactions.begin()?;
+        }
 
         let rows = batch.rows.len();
         let next = batch.rows.offset(rows - 1) + 1;
@@ -277,29 +305,49 @@ impl Flight {
         self.sinks.iter().zip(&self.waiting).filter(|(_, waiting)| **waiting > 0).map(|((name, _), _)| name.as_str())
     }
 
-    /// Whether everything read of these epochs is settled.
+    /// Whether all that was read of these epochs can be committed: it is settled, and with it everything that is in
+    /// the same transaction.
     pub(super) fn is_settled(&self, mut epochs: impl Iterator<Item = u64>) -> bool {
-        epochs.all(|epoch| self.ledger.is_settled(epoch))
+        if self.in_transaction() { self.open.is_empty() } else { epochs.all(|epoch| self.ledger.is_settled(epoch)) }
     }
 
-    /// Commits what may be committed: in the background when it is time, or now and waiting for the answer.
+    /// Whether a transaction is open.
+    pub(super) fn in_transaction(&self) -> bool {
+        self.transactions.as_ref().is_some_and(Transactions::is_open)
+    }
+
+    /// Commits what may be committed: in the background when it is time, or now and waiting for the answer. An open
+    /// transaction is committed as a whole, once everything in it is delivered.
     ///
     /// # Errors
-    /// With `now`, that the group refused.
+    /// With `now` or of a transaction, that the brokers refused.
     pub(super) fn commit(&mut self, source: &Source, now: bool) -> Result<(), Stuck> {
+        if let Some(transactions) = &mut self.transactions
+            && transactions.is_open()
+        {
+            if !self.open.is_empty() || !(now || transactions.is_closing()) {
+                return Ok(());
+            }
+            let offsets = named(&self.epochs, self.ledger.take());
+            return transactions.commit(source, offsets);
+        }
         if !now && self.committed_at.elapsed() < COMMIT_INTERVAL {
             return Ok(());
         }
         self.committed_at = Instant::now();
-        let taken = self.ledger.take();
-        let offsets = taken.iter().filter_map(|(epoch, next)| Some((self.epochs.get(epoch)?.0.clone(), *next)));
-        source.commit(offsets, now).map_err(|error| Stuck::Restart(error.to_string()))
+        let offsets = named(&self.epochs, self.ledger.take());
+        source.commit(offsets.into_iter(), now).map_err(|error| Stuck::Restart(error.to_string()))
     }
 
     /// A commit in the background failed: the next one says it again.
     pub(super) fn recommit(&mut self) {
         self.ledger.retake();
     }
+}
+
+/// Next offsets by partition.
+fn named(epochs: &HashMap<u64, (Partition, Option<i64>)>, taken: Vec<(u64, i64)>) -> Vec<(Partition, i64)> {
+    taken.into_iter().filter_map(|(epoch, next)| Some((epochs.get(&epoch)?.0.clone(), next))).collect()
 }
 
 impl Tally {

@@ -95,6 +95,9 @@ impl<'a> Lane<'a> {
         if let Err(error) = self.transformer.warm_up() {
             return End::Stuck(Stuck::Failed(error.to_string()));
         }
+        if let Err(stuck) = self.flight.take_over() {
+            return End::Stuck(stuck);
+        }
         loop {
             let wish = self.shared.wish();
             if let Wish::Stop(deadline) = wish {
@@ -180,7 +183,7 @@ impl<'a> Lane<'a> {
 
     /// Takes up the live release where it changed. It begins at the next record of each partition.
     fn adopt(&mut self) -> bool {
-        if self.shared.is_live(self.transformer.release()) {
+        if self.shared.is_live(self.transformer.release()) || !self.flight.may_swap() {
             return false;
         }
         let release = self.shared.release();
@@ -252,10 +255,17 @@ impl<'a> Lane<'a> {
             self.settle()?;
             self.shared.wait(BUSY_WAIT);
         }
+        if self.flight.in_transaction() && (lost || !self.flight.is_settled(epochs())) {
+            // Its offsets are no longer ours to commit.
+            return Err(Stuck::Restart("partitions were taken away within a transaction".into()));
+        }
         if !lost
             && !partitions.is_empty()
             && let Err(stuck) = self.flight.commit(&self.source, true)
         {
+            if self.flight.in_transaction() {
+                return Err(stuck);
+            }
             tracing::warn!(pipeline = self.shared.spec.name, ?stuck, "commit at revocation failed");
         }
         for epoch in epochs() {

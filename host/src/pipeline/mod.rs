@@ -15,6 +15,7 @@ mod ledger;
 mod release;
 mod shared;
 mod status;
+mod transaction;
 mod transform;
 
 use std::{
@@ -49,6 +50,8 @@ pub struct Deps {
     pub runtime: tokio::runtime::Handle,
     /// Told where each release began.
     pub began: OnBegan,
+    /// Names this host among those that run the same pipeline, also after a restart: transactional ids are made of it.
+    pub instance: Arc<str>,
 }
 
 /// How a pipeline ended.

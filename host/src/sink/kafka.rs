@@ -3,8 +3,11 @@
 //! Each record carries the number of its delivery's tracker and its row; a report counts the tracker down and only a
 //! failure looks at the row. Order per partition is librdkafka's (an idempotent producer), so is retrying: a record is
 //! tried until the broker takes or refuses it.
+//!
+//! An [`Outlet`] is a producer with what is under way. Mostly a sink has its own; where the records of several sinks
+//! belong to one transaction, they share one.
 
-use std::{mem, sync::Arc, time::Duration};
+use std::{cell::RefCell, mem, rc::Rc, sync::Arc, time::Duration};
 
 use super::{Outcome, Rejected, Settlement, Sink, SinkError, SinkStats, Ticket};
 use crate::{
@@ -23,41 +26,64 @@ const BYTES_IN_FLIGHT_MAX: usize = 32 << 20;
 /// How long to wait for room when librdkafka's own queue is full, which the bounds above keep from happening.
 const FULL_WAIT: Duration = Duration::from_millis(5);
 
-/// What a Kafka sink needs to know.
-#[derive(Clone, Debug)]
-pub struct KafkaSinkSettings {
-    pub kafka: Settings,
-    /// Where records go that name no target.
-    pub topic: String,
+/// See the module's documentation. Clones are the same outlet; all belong to one lane.
+#[derive(Clone)]
+pub struct Outlet {
+    inner: Rc<RefCell<Inner>>,
+}
+
+struct Inner {
+    producer: Producer,
+    trackers: Trackers,
+    settled: Vec<Settlement>,
+}
+
+impl Outlet {
+    /// Connects in the background.
+    ///
+    /// # Errors
+    /// A property that librdkafka refuses.
+    pub fn new(settings: &Settings) -> Result<Self, KafkaError> {
+        Ok(Self::of(Producer::new(settings)?))
+    }
+
+    /// An outlet whose records belong to transactions, which its owner begins and commits.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn transactional(settings: &Settings, id: &str) -> Result<Self, KafkaError> {
+        Ok(Self::of(Producer::transactional(settings, id)?))
+    }
+
+    fn of(producer: Producer) -> Self {
+        let inner = Inner { producer, trackers: Trackers::default(), settled: Vec::new() };
+        Self { inner: Rc::new(RefCell::new(inner)) }
+    }
+
+    /// Calls with the producer.
+    pub fn with<T>(&self, call: impl FnOnce(&Producer) -> T) -> T {
+        call(&self.inner.borrow().producer)
+    }
 }
 
 /// See the module's documentation.
 pub struct KafkaSink {
-    name: String,
+    name: Arc<str>,
+    /// Where records go that name no target.
     topic: Vec<u8>,
-    producer: Producer,
-    trackers: Trackers,
-    settled: Vec<Settlement>,
+    outlet: Outlet,
     stats: Arc<SinkStats>,
 }
 
 impl KafkaSink {
-    /// Connects in the background.
+    /// A sink whose records go to `topic` unless they name a target.
     ///
     /// # Errors
-    /// A property that librdkafka refuses, or a bad topic name.
-    pub fn new(name: &str, settings: &KafkaSinkSettings, stats: Arc<SinkStats>) -> Result<Self, SinkError> {
+    /// A bad topic name.
+    pub fn new(name: &str, topic: &str, outlet: Outlet, stats: Arc<SinkStats>) -> Result<Self, SinkError> {
         let failed = |reason: String| SinkError { sink: name.into(), reason };
-        let mut producer = Producer::new(&settings.kafka).map_err(|error: KafkaError| failed(error.to_string()))?;
-        producer.topic(settings.topic.as_bytes()).map_err(failed)?;
-        Ok(Self {
-            name: name.into(),
-            topic: settings.topic.clone().into_bytes(),
-            producer,
-            trackers: Trackers::default(),
-            settled: Vec::new(),
-            stats,
-        })
+        outlet.inner.borrow_mut().producer.topic(topic.as_bytes()).map_err(failed)?;
+        Ok(Self { name: name.into(), topic: topic.as_bytes().to_vec(), outlet, stats })
     }
 
     /// As [`Sink::deliver`], with headers added to each record: dead letters say where they came from.
@@ -67,23 +93,37 @@ impl KafkaSink {
         records: &mut dyn Iterator<Item = Record<'_>>,
         extra: &mut dyn FnMut(&Record<'_>) -> Vec<(&'static str, Vec<u8>)>,
     ) {
-        let tracker = self.trackers.open(ticket);
-        for record in records {
+        self.hand_over(ticket, records, &mut |inner, tracker, topic, record| {
             let headers = extra(&record);
             let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_slice())).collect();
-            self.produce(tracker, record, &headers);
-        }
-        self.trackers.close(tracker, &mut self.settled);
+            inner.produce(tracker, topic, record, &headers);
+        });
     }
 
-    fn produce(&mut self, tracker: u32, mut record: Record<'_>, extra: &[(&str, &[u8])]) {
+    fn hand_over(
+        &mut self,
+        ticket: Ticket,
+        records: &mut dyn Iterator<Item = Record<'_>>,
+        produce: &mut dyn FnMut(&mut Inner, u32, &[u8], Record<'_>),
+    ) {
+        let inner = &mut *self.outlet.inner.borrow_mut();
+        let tracker = inner.trackers.open(ticket, &self.name, &self.stats);
+        for record in records {
+            produce(inner, tracker, &self.topic, record);
+        }
+        inner.trackers.close(tracker, &mut inner.settled);
+    }
+}
+
+impl Inner {
+    fn produce(&mut self, tracker: u32, topic: &[u8], mut record: Record<'_>, extra: &[(&str, &[u8])]) {
         if record.op == Op::Delete {
             // In Kafka a deletion is a tombstone, whatever value came along.
             record.value = None;
         }
-        let topic = match self.producer.topic(record.target.unwrap_or(&self.topic)) {
+        let topic = match self.producer.topic(record.target.unwrap_or(topic)) {
             Ok(topic) => topic,
-            Err(reason) => return self.trackers.reject(tracker, record.row, self.say(&reason)),
+            Err(reason) => return self.trackers.reject(tracker, record.row, &reason),
         };
         let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
         let opaque = Trackers::opaque(tracker, record.row);
@@ -91,45 +131,35 @@ impl KafkaSink {
             match self.producer.produce(topic, None, &record, extra, opaque) {
                 Ok(()) => return self.trackers.sent(tracker, bytes),
                 Err(ProduceError::Full) => self.serve(FULL_WAIT),
-                Err(ProduceError::Rejected(reason)) => {
-                    return self.trackers.reject(tracker, record.row, self.say(&reason));
-                }
-                Err(ProduceError::Failed(reason)) => {
-                    return self.trackers.end(tracker, Ended::Failed(self.say(&reason)));
-                }
+                Err(ProduceError::Rejected(reason)) => return self.trackers.reject(tracker, record.row, &reason),
+                Err(ProduceError::Failed(reason)) => return self.trackers.end(tracker, Ended::Failed, &reason),
             }
         }
     }
 
     fn serve(&mut self, wait: Duration) {
-        let Self { name, producer, trackers, settled, .. } = self;
-        producer.poll(wait, &mut |delivered| trackers.delivered(delivered, name, settled));
-    }
-
-    fn say(&self, reason: &str) -> String {
-        format!("sink `{}`: {reason}", self.name)
+        let Self { producer, trackers, settled } = self;
+        producer.poll(wait, &mut |delivered| trackers.delivered(delivered, settled));
     }
 }
 
 impl Sink for KafkaSink {
     fn ready(&mut self) -> bool {
-        self.trackers.records < RECORDS_IN_FLIGHT_MAX && self.trackers.bytes < BYTES_IN_FLIGHT_MAX
+        let Trackers { records, bytes, .. } = self.outlet.inner.borrow().trackers;
+        records < RECORDS_IN_FLIGHT_MAX && bytes < BYTES_IN_FLIGHT_MAX
     }
 
     fn deliver(&mut self, ticket: Ticket, _batch: &Batch, records: &mut dyn Iterator<Item = Record<'_>>) {
-        let tracker = self.trackers.open(ticket);
-        for record in records {
-            self.produce(tracker, record, &[]);
-        }
-        self.trackers.close(tracker, &mut self.settled);
+        self.hand_over(ticket, records, &mut |inner, tracker, topic, record| {
+            inner.produce(tracker, topic, record, &[]);
+        });
     }
 
+    /// Of a shared outlet, also what was settled of the other sinks'.
     fn poll(&mut self, settled: &mut Vec<Settlement>) {
-        self.serve(Duration::ZERO);
-        let Trackers { delivered, rejected, .. } = &mut self.trackers;
-        SinkStats::add(&self.stats.delivered, mem::take(delivered));
-        SinkStats::add(&self.stats.rejected, mem::take(rejected));
-        settled.append(&mut self.settled);
+        let inner = &mut *self.outlet.inner.borrow_mut();
+        inner.serve(Duration::ZERO);
+        settled.append(&mut inner.settled);
     }
 }
 
@@ -137,18 +167,24 @@ impl Sink for KafkaSink {
 #[derive(Debug)]
 struct Tracker {
     ticket: Ticket,
+    /// The sink's name, as configured.
+    sink: Arc<str>,
+    stats: Arc<SinkStats>,
+    /// Records that the broker has taken.
+    delivered: usize,
     /// Records without a report, and one more while the delivery is being handed over.
     open: u32,
     bytes: usize,
     rejected: Vec<Rejected>,
     /// The gravest thing that was said.
-    ended: Option<Ended>,
+    ended: Option<(Ended, String)>,
 }
 
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// From bad to worse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Ended {
-    Unknown(String),
-    Failed(String),
+    Unknown,
+    Failed,
 }
 
 /// The deliveries on their way, by a number that is used again once its delivery is settled.
@@ -158,9 +194,6 @@ struct Trackers {
     free: Vec<u32>,
     records: usize,
     bytes: usize,
-    /// Counted since they were last taken.
-    delivered: usize,
-    rejected: usize,
 }
 
 impl Trackers {
@@ -168,8 +201,10 @@ impl Trackers {
         ((u64::from(tracker) << 32) | u64::from(row)) as usize
     }
 
-    fn open(&mut self, ticket: Ticket) -> u32 {
-        let tracker = Tracker { ticket, open: 1, bytes: 0, rejected: Vec::new(), ended: None };
+    fn open(&mut self, ticket: Ticket, sink: &Arc<str>, stats: &Arc<SinkStats>) -> u32 {
+        let (sink, stats) = (Arc::clone(sink), Arc::clone(stats));
+        let tracker =
+            Tracker { ticket, sink, stats, delivered: 0, open: 1, bytes: 0, rejected: Vec::new(), ended: None };
         match self.free.pop() {
             Some(slot) => {
                 self.slots[slot as usize] = Some(tracker);
@@ -195,27 +230,32 @@ impl Trackers {
         }
     }
 
-    fn reject(&mut self, slot: u32, row: u32, reason: String) {
-        self.rejected += 1;
+    fn reject(&mut self, slot: u32, row: u32, reason: &str) {
         if let Some(tracker) = self.slot(slot) {
+            let reason = tracker.say(reason);
             tracker.rejected.push(Rejected { row, reason });
         }
     }
 
-    fn end(&mut self, slot: u32, ended: Ended) {
+    fn end(&mut self, slot: u32, how: Ended, reason: &str) {
         if let Some(tracker) = self.slot(slot) {
-            tracker.ended = tracker.ended.take().max(Some(ended));
+            let reason = tracker.say(reason);
+            tracker.ended = tracker.ended.take().max(Some((how, reason)));
         }
     }
 
-    fn delivered(&mut self, delivered: Delivered, sink: &str, settled: &mut Vec<Settlement>) {
+    fn delivered(&mut self, delivered: Delivered, settled: &mut Vec<Settlement>) {
         let (slot, row) = ((delivered.opaque as u64 >> 32) as u32, delivered.opaque as u32);
         self.records = self.records.saturating_sub(1);
         match delivered.outcome {
-            Ok(()) => self.delivered += 1,
-            Err(Failure::Record(reason)) => self.reject(slot, row, format!("sink `{sink}`: {reason}")),
-            Err(Failure::Configuration(reason)) => self.end(slot, Ended::Failed(format!("sink `{sink}`: {reason}"))),
-            Err(Failure::Transient(reason)) => self.end(slot, Ended::Unknown(format!("sink `{sink}`: {reason}"))),
+            Ok(()) => {
+                if let Some(tracker) = self.slot(slot) {
+                    tracker.delivered += 1;
+                }
+            }
+            Err(Failure::Record(reason)) => self.reject(slot, row, &reason),
+            Err(Failure::Configuration(reason)) => self.end(slot, Ended::Failed, &reason),
+            Err(Failure::Transient(reason)) => self.end(slot, Ended::Unknown, &reason),
         }
         self.close(slot, settled);
     }
@@ -228,20 +268,32 @@ impl Trackers {
         if tracker.open > 0 {
             return;
         }
-        if let Some(mut tracker) = place.take() {
+        if let Some(tracker) = place.take() {
             self.bytes -= tracker.bytes;
             self.free.push(slot);
-            // A row that went to several records is one dead letter.
-            tracker.rejected.sort_by_key(|rejected| rejected.row);
-            tracker.rejected.dedup_by_key(|rejected| rejected.row);
-            let outcome = match (tracker.ended, tracker.rejected) {
-                (Some(Ended::Failed(reason)), _) => Outcome::Failed(reason),
-                (Some(Ended::Unknown(reason)), _) => Outcome::Unknown(reason),
-                (None, rejected) if rejected.is_empty() => Outcome::Delivered,
-                (None, rejected) => Outcome::Rejected(rejected),
-            };
-            settled.push(Settlement { ticket: tracker.ticket, outcome });
+            settled.push(tracker.settle());
         }
+    }
+}
+
+impl Tracker {
+    fn say(&self, reason: &str) -> String {
+        format!("sink `{}`: {reason}", self.sink)
+    }
+
+    fn settle(mut self) -> Settlement {
+        SinkStats::add(&self.stats.delivered, self.delivered);
+        SinkStats::add(&self.stats.rejected, self.rejected.len());
+        // A row that went to several records is one dead letter.
+        self.rejected.sort_by_key(|rejected| rejected.row);
+        self.rejected.dedup_by_key(|rejected| rejected.row);
+        let outcome = match self.ended {
+            Some((Ended::Failed, reason)) => Outcome::Failed(reason),
+            Some((Ended::Unknown, reason)) => Outcome::Unknown(reason),
+            None if self.rejected.is_empty() => Outcome::Delivered,
+            None => Outcome::Rejected(mem::take(&mut self.rejected)),
+        };
+        Settlement { ticket: self.ticket, outcome }
     }
 }
 
@@ -255,30 +307,35 @@ mod tests {
         Delivered { opaque: Trackers::opaque(slot, row), outcome }
     }
 
+    fn open(trackers: &mut Trackers, ticket: Ticket, stats: &Arc<SinkStats>) -> u32 {
+        trackers.open(ticket, &Arc::from("s"), stats)
+    }
+
     #[test]
     fn a_delivery_is_settled_once_with_its_last_report() {
-        let (mut trackers, mut settled) = (Trackers::default(), vec![]);
-        let slot = trackers.open(TICKET);
+        let (mut trackers, mut settled, stats) = (Trackers::default(), vec![], Arc::default());
+        let slot = open(&mut trackers, TICKET, &stats);
         (0..3).for_each(|_| trackers.sent(slot, 10));
-        trackers.delivered(report(slot, 0, Ok(())), "s", &mut settled);
-        trackers.delivered(report(slot, 1, Err(Failure::Record("too large".into()))), "s", &mut settled);
+        trackers.delivered(report(slot, 0, Ok(())), &mut settled);
+        trackers.delivered(report(slot, 1, Err(Failure::Record("too large".into()))), &mut settled);
         trackers.close(slot, &mut settled);
         assert_eq!(settled, []);
-        trackers.delivered(report(slot, 1, Err(Failure::Record("too large".into()))), "s", &mut settled);
+        trackers.delivered(report(slot, 1, Err(Failure::Record("too large".into()))), &mut settled);
         let rejected = vec![Rejected { row: 1, reason: "sink `s`: too large".into() }];
         assert_eq!(settled, [Settlement { ticket: TICKET, outcome: Outcome::Rejected(rejected) }]);
         assert_eq!((trackers.records, trackers.bytes), (0, 0));
-        assert_eq!((trackers.delivered, trackers.rejected), (1, 2));
+        let counts = stats.counts();
+        assert_eq!((counts.delivered, counts.rejected), (1, 2));
     }
 
     #[test]
     fn a_failure_outweighs_what_was_delivered_and_the_slot_is_used_again() {
-        let (mut trackers, mut settled) = (Trackers::default(), vec![]);
-        let slot = trackers.open(TICKET);
+        let (mut trackers, mut settled, stats) = (Trackers::default(), vec![], Arc::default());
+        let slot = open(&mut trackers, TICKET, &stats);
         trackers.sent(slot, 1);
         trackers.close(slot, &mut settled);
-        trackers.delivered(report(slot, 0, Err(Failure::Configuration("no topic".into()))), "s", &mut settled);
+        trackers.delivered(report(slot, 0, Err(Failure::Configuration("no topic".into()))), &mut settled);
         assert_eq!(settled[0].outcome, Outcome::Failed("sink `s`: no topic".into()));
-        assert_eq!(trackers.open(Ticket { batch: 8, sink: 0 }), slot);
+        assert_eq!(open(&mut trackers, Ticket { batch: 8, sink: 0 }, &stats), slot);
     }
 }

@@ -76,7 +76,7 @@ pub struct SinkError {
 }
 
 /// Takes output records and reports what became of them. Owned and called by one lane thread.
-pub trait Sink: Send {
+pub trait Sink {
     /// Whether another delivery may be handed over now. The lane asks before each batch, and again some milliseconds
     /// later while the answer is no. Bounded in records and bytes by the sink.
     fn ready(&mut self) -> bool;

@@ -16,7 +16,7 @@ use std::{
 
 use crate::{
     batch::Batch,
-    kafka::{Consumer, Event, KafkaError, Message, Partition, Settings, StartAt},
+    kafka::{Consumer, Event, KafkaError, Message, Partition, Producer, Settings, StartAt, TransactionError},
 };
 
 mod gather;
@@ -157,6 +157,19 @@ impl Source {
     /// With `wait`, that the group refused.
     pub fn commit(&self, offsets: impl Iterator<Item = (Partition, i64)>, wait: bool) -> Result<(), KafkaError> {
         self.consumer.commit(offsets, wait)
+    }
+
+    /// Puts next offsets into a producer's transaction.
+    ///
+    /// # Errors
+    /// The transaction cannot go on.
+    pub fn send_offsets(
+        &self,
+        producer: &Producer,
+        offsets: impl Iterator<Item = (Partition, i64)>,
+        timeout: Duration,
+    ) -> Result<(), TransactionError> {
+        producer.send_offsets(&self.consumer, offsets, timeout)
     }
 
     /// The partitions in this lane's hands.

@@ -152,7 +152,7 @@ pub fn start(
     runtime: &tokio::runtime::Runtime,
     began: OnBegan,
 ) -> Pipeline {
-    let deps = Deps { runtime: runtime.handle().clone(), began };
+    let deps = Deps { runtime: runtime.handle().clone(), began, instance: "tests".into() };
     Pipeline::start(Arc::new(spec), release, deps, false).unwrap_or_else(|error| panic!("{error}"))
 }
 

@@ -1,0 +1,124 @@
+//! `delivery: exactly-once`: what is committed to the output topics is each record once, whatever dies.
+
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use e2e::{Host, Read, Topic, guest, services, timestamp, wait_until};
+use serde_json::{Value, json};
+
+fn pipeline(name: &str, from: &Topic, to: &Topic, delivery: &str) -> String {
+    let kafka = &services().kafka;
+    format!(
+        "pipeline: {name}\n\
+         source: {{ kafka: {{ brokers: [\"{kafka}\"], topics: [{}], batch: {{ records: 500 }},\n\
+         \x20 properties: {{ session.timeout.ms: 6000 }} }} }}\n\
+         module: {{ ref: log-clean@1, config: {{ mark: v1 }} }}\n\
+         routes: {{ clean: [out] }}\n\
+         sinks: {{ out: {{ kafka: {{ topic: {} }} }} }}\n\
+         errors: {{ dead_letter: {{ kafka: {{ topic: {}.dead }} }} }}\n\
+         delivery: {delivery}\n",
+        from.name, to.name, to.name
+    )
+}
+
+/// Every thousandth is no JSON, and goes to the dead letters.
+fn is_bad(number: u64) -> bool {
+    number % 1000 == 999
+}
+
+fn line(number: u64) -> String {
+    if is_bad(number) { "no JSON".into() } else { format!(r#"{{"n":{number},"text":"line {number}"}}"#) }
+}
+
+fn number(record: &Read) -> u64 {
+    record.key.as_deref().expect("a key").parse().expect("a number")
+}
+
+/// Each expected number once, in the order of its source partition.
+#[track_caller]
+fn check_once(read: &[Read], expected: impl Iterator<Item = u64>) {
+    let mut times: BTreeMap<u64, u32> = expected.map(|number| (number, 0)).collect();
+    let mut last = BTreeMap::new();
+    for record in read {
+        let number = number(record);
+        *times.get_mut(&number).unwrap_or_else(|| panic!("{number} was not expected")) += 1;
+        let before = last.insert((number % 4, record.partition), number);
+        assert!(before < Some(number), "{number} after {before:?}");
+    }
+    let wrong: Vec<_> = times.iter().filter(|(_, times)| **times != 1).take(10).collect();
+    assert!(wrong.is_empty(), "number and how often it came: {wrong:?}");
+}
+
+#[test]
+fn kills_and_a_swap_in_mid_stream_lose_and_double_nothing() {
+    const RECORDS: u64 = 120_000;
+    const SHARE: u64 = RECORDS / 4;
+    let (from, to) = (Topic::new("in"), Topic::new("out"));
+    let mut host = Host::start();
+    host.cli(&["push", &guest("log-clean"), "log-clean@1"]).ok();
+    host.apply("once", &pipeline("once", &from, &to, "exactly-once")).ok();
+    let killed = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for part in 0..4 {
+                wait_until("a kill", || killed.load(Relaxed) >= part);
+                from.write(part * SHARE, (part * SHARE..(part + 1) * SHARE).map(line));
+            }
+        });
+        for kill in 0..3 {
+            wait_until("records", || host.through("once") > RECORDS / 50);
+            if kill == 1 {
+                host.cli(&["deploy", "once", "--config", "mark=v2"]).ok();
+            }
+            host.kill_and_restart();
+            killed.fetch_add(1, Relaxed);
+        }
+    });
+    wait_until("the end", || host.status("once")["lag"] == 0);
+
+    let read = to.read_all();
+    check_once(&read, (0..RECORDS).filter(|number| !is_bad(*number)));
+    let dead = Topic { name: format!("{}.dead", to.name), partitions: 4 };
+    check_once(&dead.read_all(), (0..RECORDS).filter(|number| is_bad(*number)));
+
+    let releases = host.cli(&["releases", "once"]).ok();
+    assert_eq!(releases[0]["release"], json!(2));
+    for record in &read {
+        let number = number(record);
+        assert_eq!(record.timestamp, timestamp(number));
+        let value: Value = serde_json::from_str(record.value.as_deref().expect("a value")).expect("JSON");
+        let mark = value["mark"].as_str().expect("a mark");
+        assert!(mark == "v2" || mark == "v1" && number < 3 * SHARE, "{value}");
+        assert_eq!(value, json!({ "n": number, "text": format!("line {number}"), "mark": mark }));
+    }
+}
+
+#[test]
+fn a_swap_takes_place_between_transactions_and_a_clean_stop_leaves_none_open() {
+    const RECORDS: u64 = 60_000;
+    let (from, to) = (Topic::new("in"), Topic::new("out"));
+    let mut host = Host::start();
+    host.cli(&["push", &guest("log-clean"), "log-clean@1"]).ok();
+    host.apply("swap", &pipeline("swap", &from, &to, "exactly-once")).ok();
+    std::thread::scope(|scope| {
+        scope.spawn(|| from.write(0, (0..RECORDS).map(line)));
+        wait_until("records", || host.through("swap") > RECORDS / 10);
+        host.cli(&["deploy", "swap", "--config", "mark=v2"]).ok();
+    });
+    wait_until("the end", || host.through("swap") == RECORDS);
+    let status = host.status("swap");
+    assert_eq!(status["rebalances"], 1, "{status}");
+    let began: BTreeMap<i32, u64> =
+        serde_json::from_value(status["began"][&from.name].clone()).expect("offsets by partition");
+    assert_eq!(host.terminate(), Some(0), "{}", host.log());
+    let read = to.read_all();
+    check_once(&read, (0..RECORDS).filter(|number| !is_bad(*number)));
+    for record in &read {
+        let number = number(record);
+        let mark = if number / 4 >= began[&((number % 4) as i32)] { "v2" } else { "v1" };
+        let value: Value = serde_json::from_str(record.value.as_deref().expect("a value")).expect("JSON");
+        assert_eq!(value["mark"], mark, "record {number}, began {began:?}");
+    }
+}
