@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
 };
 
 use e2e::{Host, Read, Topic, guest, services, timestamp, wait_until};
@@ -102,10 +102,17 @@ fn a_swap_takes_place_between_transactions_and_a_clean_stop_leaves_none_open() {
     let mut host = Host::start();
     host.cli(&["push", &guest("log-clean"), "log-clean@1"]).ok();
     host.apply("swap", &pipeline("swap", &from, &to, "exactly-once")).ok();
+    let swapped = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        scope.spawn(|| from.write(0, (0..RECORDS).map(line)));
+        scope.spawn(|| {
+            from.write(0, (0..RECORDS / 2).map(line));
+            // The second half flows while the swap takes place, and after it.
+            wait_until("the swap", || swapped.load(Relaxed));
+            from.write(RECORDS / 2, (RECORDS / 2..RECORDS).map(line));
+        });
         wait_until("records", || host.through("swap") > RECORDS / 10);
         host.cli(&["deploy", "swap", "--config", "mark=v2"]).ok();
+        swapped.store(true, Relaxed);
     });
     wait_until("the end", || host.through("swap") == RECORDS);
     let status = host.status("swap");

@@ -3,5 +3,6 @@
 
 mod delivery;
 mod exactly_once;
+mod faults;
 mod refusals;
 mod sinks;

@@ -105,6 +105,14 @@ impl Host {
         self.status(pipeline)["records"]["in"].as_u64().expect("a number")
     }
 
+    /// Resident memory, in bytes.
+    pub fn memory(&self) -> u64 {
+        let path = format!("/proc/{}/statm", self.child.id());
+        let text = std::fs::read_to_string(path).expect("a running host");
+        let pages: u64 = text.split(' ').nth(1).and_then(|pages| pages.parse().ok()).expect("pages");
+        pages * 4096
+    }
+
     /// What the host wrote to its log.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()

@@ -75,6 +75,16 @@ impl Topic {
         self.write_keyed(first, values.enumerate().map(|(at, value)| ((first + at as u64).to_string(), Some(value))))
     }
 
+    /// Writes records with one key to one partition, in order.
+    pub fn write_in(&self, partition: i32, values: impl Iterator<Item = String>) {
+        let producer = Self::producer();
+        for value in values {
+            let record = BaseRecord::to(&self.name).partition(partition).key("one").payload(&value);
+            producer.send(record).map_err(|(error, _)| error).expect("room for it");
+        }
+        producer.flush(PATIENCE).expect("written");
+    }
+
     /// As [`Self::write`], with keys of the test's own, and tombstones.
     pub fn write_keyed(&self, first: u64, records: impl Iterator<Item = (String, Option<String>)>) -> u64 {
         let producer = Self::producer();

@@ -4,12 +4,14 @@
 mod elasticsearch;
 mod host;
 mod kafka;
+mod proxy;
 mod redis;
 mod services;
 
 pub use elasticsearch::Index;
 pub use host::{Answer, Host, guest};
 pub use kafka::{Read, Topic, timestamp};
+pub use proxy::{Network, Proxy};
 pub use redis::Keys;
 pub use services::services;
 

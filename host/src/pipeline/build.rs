@@ -9,7 +9,7 @@ use crate::{
     config,
     kafka::{KafkaError, Settings, StartAt},
     sink::{
-        ElasticsearchSink, RedisSink, Sink, SinkError, SinkStats,
+        self, Sink, SinkError, SinkStats,
         kafka::{KafkaSink, Outlet},
         ndjson::NdjsonSink,
     },
@@ -101,17 +101,17 @@ pub(super) fn stats(spec: &config::Pipeline) -> Stats {
 
 fn one_sink(
     name: &str,
-    sink: &config::Sink,
+    configured: &config::Sink,
     stats: Arc<SinkStats>,
     outlet: &dyn Fn(&str, &config::KafkaSink) -> Result<Outlet, BuildError>,
     deps: &Deps,
 ) -> Result<Box<dyn Sink>, BuildError> {
-    Ok(match sink {
+    Ok(match configured {
         config::Sink::Kafka(kafka) => Box::new(KafkaSink::new(name, &kafka.topic, outlet(name, kafka)?, stats)?),
         config::Sink::Stdout => Box::new(NdjsonSink::stdout(name, stats)),
         config::Sink::File { path } => Box::new(NdjsonSink::file(name, path, stats)?),
-        config::Sink::Elasticsearch(sink) => Box::new(ElasticsearchSink::spawn(name, sink, &deps.runtime, stats)?),
-        config::Sink::Redis(sink) => Box::new(RedisSink::spawn(name, sink, &deps.runtime, stats)?),
+        config::Sink::Elasticsearch(settings) => Box::new(sink::elasticsearch(name, settings, &deps.runtime, stats)?),
+        config::Sink::Redis(settings) => Box::new(sink::redis(name, settings, &deps.runtime, stats)?),
     })
 }
 

@@ -15,7 +15,7 @@ use std::{
 use parking_lot::Mutex;
 
 use super::{Outcome, Rejected, Settlement, SinkStats, Ticket};
-use crate::output::Record;
+use crate::{batch::Batch, output::Record};
 
 /// One encoded record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,20 +77,29 @@ impl Payload {
     }
 }
 
+/// Makes of a record what is sent to its server.
+pub(super) trait Encode {
+    /// Appends a record to the payload's data and ends the item, or ends none where there is nothing to do. `nth`
+    /// counts the records that the same row became before it: 0 but for rows that became several.
+    ///
+    /// # Errors
+    /// Why it cannot be sent, for people: the record is rejected.
+    fn encode(&mut self, batch: &Batch, record: &Record<'_>, nth: u32, payload: &mut Payload) -> Result<(), String>;
+}
+
 /// Encodes the records of a delivery one by one; those that cannot be encoded are rejected with the reason given.
-/// `encode` is told how many records the same row had before: 0 but for rows that became several records. It appends
-/// to the payload's data and ends the item, or ends none where there is nothing to do.
 pub(super) fn encode<'a>(
     desk: &Desk,
+    encoder: &mut impl Encode,
+    batch: &Batch,
     records: &mut dyn Iterator<Item = Record<'a>>,
-    mut encode: impl FnMut(&Record<'a>, u32, &mut Payload) -> Result<(), String>,
 ) -> (Payload, Vec<Rejected>) {
     let (mut payload, mut rejected) = (Payload::default(), Vec::new());
     let (mut last_row, mut nth) = (None, 0);
     for record in records {
         nth = if last_row == Some(record.row) { nth + 1 } else { 0 };
         last_row = Some(record.row);
-        if let Err(reason) = encode(&record, nth, &mut payload) {
+        if let Err(reason) = encoder.encode(batch, &record, nth, &mut payload) {
             payload.abandon_item();
             rejected.push(desk.reject(record.row, &reason));
         }

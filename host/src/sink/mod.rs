@@ -22,11 +22,12 @@ pub mod kafka;
 pub mod ndjson;
 mod pool;
 mod redis;
+mod server;
 mod stats;
 mod template;
 mod worker;
 
-pub use self::{elasticsearch::ElasticsearchSink, redis::RedisSink};
+pub use self::{elasticsearch::elasticsearch, redis::redis};
 pub use stats::{SinkCounts, SinkStats};
 
 /// Names one delivery: the part of one batch that goes to one sink of the lane.

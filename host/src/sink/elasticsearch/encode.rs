@@ -23,7 +23,10 @@ use crate::{
     batch::Batch,
     config,
     output::{Op, Record},
-    sink::{delivery::Payload, template::Renderer},
+    sink::{
+        delivery::{Encode, Payload},
+        template::Renderer,
+    },
 };
 
 /// Longest id of a document, in bytes.
@@ -84,17 +87,28 @@ impl Encoder {
         }
     }
 
-    /// Appends a record; `nth` counts those that its row became before it.
-    ///
-    /// # Errors
-    /// Why it cannot be a document, for people.
-    pub(super) fn encode(
-        &mut self,
-        batch: &Batch,
-        record: &Record<'_>,
-        nth: u32,
-        payload: &mut Payload,
-    ) -> Result<(), String> {
+    fn fill_id(&mut self, batch: &Batch, record: &Record<'_>, nth: u32) -> Result<(), String> {
+        let id = &mut self.id_text;
+        id.clear();
+        match &mut self.id {
+            Some(template) => template.render(batch, record, id).map_err(|missing| missing.to_string())?,
+            None => {
+                append(id, format_args!("{}-{}-{}", batch.topic, batch.partition, record.offset()));
+                if nth > 0 {
+                    append(id, format_args!("-{nth}"));
+                }
+            }
+        }
+        match id.len() {
+            0 => Err("the id of the document is empty".into()),
+            1..=ID_BYTES_MAX => Ok(()),
+            bytes => Err(format!("the id of the document has {bytes} bytes, {ID_BYTES_MAX} are allowed")),
+        }
+    }
+}
+
+impl Encode for Encoder {
+    fn encode(&mut self, batch: &Batch, record: &Record<'_>, nth: u32, payload: &mut Payload) -> Result<(), String> {
         let op = if record.op == Op::Put { self.put } else { record.op };
         self.fill_id(batch, record, nth)?;
         let id = str::from_utf8(&self.id_text).map_err(|_| "the id of the document is not UTF-8")?;
@@ -137,25 +151,6 @@ impl Encoder {
         }
         payload.end_item(record.row, &self.id_text, Asked { op, versioned: version.is_some() }.tag());
         Ok(())
-    }
-
-    fn fill_id(&mut self, batch: &Batch, record: &Record<'_>, nth: u32) -> Result<(), String> {
-        let id = &mut self.id_text;
-        id.clear();
-        match &mut self.id {
-            Some(template) => template.render(batch, record, id).map_err(|missing| missing.to_string())?,
-            None => {
-                append(id, format_args!("{}-{}-{}", batch.topic, batch.partition, record.offset()));
-                if nth > 0 {
-                    append(id, format_args!("-{nth}"));
-                }
-            }
-        }
-        match id.len() {
-            0 => Err("the id of the document is empty".into()),
-            1..=ID_BYTES_MAX => Ok(()),
-            bytes => Err(format!("the id of the document has {bytes} bytes, {ID_BYTES_MAX} are allowed")),
-        }
     }
 }
 

@@ -32,7 +32,7 @@ use crate::{
     config::{self, RedisCommand},
     output::{Op, Record},
     sink::{
-        delivery::Payload,
+        delivery::{Encode, Payload},
         template::{Place, Renderer},
     },
 };
@@ -105,38 +105,6 @@ impl Encoder {
         matches!(self.command, Command::Stream { .. }) && self.key.is_per_partition()
     }
 
-    /// Appends a record; `nth` counts those that its row became before it.
-    ///
-    /// # Errors
-    /// Why there is no command for it, for people.
-    pub(super) fn encode(
-        &mut self,
-        batch: &Batch,
-        record: &Record<'_>,
-        nth: u32,
-        payload: &mut Payload,
-    ) -> Result<(), String> {
-        let own_entry = self.is_atomic() && self.key.is_from_template(record);
-        self.key_text.clear();
-        self.key.render(batch, record, &mut self.key_text).map_err(|missing| missing.to_string())?;
-        if let Command::Field(field) = &mut self.command {
-            self.field_text.clear();
-            field.render(batch, record, &mut self.field_text).map_err(|missing| missing.to_string())?;
-        }
-        let write = Write {
-            op: if record.value.is_none() { Op::Delete } else { record.op },
-            key: &self.key_text,
-            value: record.value,
-            entry: own_entry.then(|| format!("{}-{}", record.offset(), nth + 1)),
-        };
-        let before = payload.data.len();
-        let tag = self.write(&write, &mut Commands::new(&mut payload.data, self.ttl.as_deref()))?;
-        if payload.data.len() > before {
-            payload.end_item(record.row, &self.key_text, tag);
-        }
-        Ok(())
-    }
-
     fn write(&self, write: &Write<'_>, out: &mut Commands<'_>) -> Result<u8, String> {
         let Write { op, key, value, ref entry } = *write;
         // Every op but a deletion has a value.
@@ -199,6 +167,30 @@ impl Encoder {
             (command, op) => return Err(refusal(command, op)),
         }
         Ok(tag::WRITE)
+    }
+}
+
+impl Encode for Encoder {
+    fn encode(&mut self, batch: &Batch, record: &Record<'_>, nth: u32, payload: &mut Payload) -> Result<(), String> {
+        let own_entry = self.is_atomic() && self.key.is_from_template(record);
+        self.key_text.clear();
+        self.key.render(batch, record, &mut self.key_text).map_err(|missing| missing.to_string())?;
+        if let Command::Field(field) = &mut self.command {
+            self.field_text.clear();
+            field.render(batch, record, &mut self.field_text).map_err(|missing| missing.to_string())?;
+        }
+        let write = Write {
+            op: if record.value.is_none() { Op::Delete } else { record.op },
+            key: &self.key_text,
+            value: record.value,
+            entry: own_entry.then(|| format!("{}-{}", record.offset(), nth + 1)),
+        };
+        let before = payload.data.len();
+        let tag = self.write(&write, &mut Commands::new(&mut payload.data, self.ttl.as_deref()))?;
+        if payload.data.len() > before {
+            payload.end_item(record.row, &self.key_text, tag);
+        }
+        Ok(())
     }
 }
 

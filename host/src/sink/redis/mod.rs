@@ -19,56 +19,26 @@ use client::Connection;
 use encode::Encoder;
 use tokio::runtime::Handle;
 
-use super::{
-    Settlement, Sink, SinkError, SinkStats, Ticket,
-    delivery::{self, Desk},
-    pool::Pool,
-    worker::RequestLimits,
-};
-use crate::{batch::Batch, config, output::Record};
+use super::{Sink, SinkError, SinkStats, delivery::Desk, pool::Pool, server::ServerSink, worker::RequestLimits};
+use crate::config;
 
 /// Redis holds the answers of a pipeline in memory until the last: larger ones gain nothing.
 const LIMITS: RequestLimits = RequestLimits { records: 1000, bytes: 1 << 20 };
 
-/// See the module's documentation.
-pub struct RedisSink {
-    encoder: Encoder,
-    pool: Pool,
-}
-
-impl RedisSink {
-    /// Starts the workers on `runtime`, each with a connection of its own. They connect with the first records.
-    ///
-    /// # Errors
-    /// An address that cannot be used.
-    pub fn spawn(
-        name: &str,
-        sink: &config::RedisSink,
-        runtime: &Handle,
-        stats: Arc<SinkStats>,
-    ) -> Result<Self, SinkError> {
-        let encoder = Encoder::new(sink);
-        let clients = (0..sink.workers.max(1)).map(|_| Connection::new(sink, &encoder));
-        let clients = clients.collect::<Result<Vec<_>, _>>();
-        let clients = clients.map_err(|reason| SinkError { sink: name.into(), reason })?;
-        let pool = Pool::spawn(Desk::new(name, stats), clients, LIMITS, runtime);
-        Ok(Self { encoder, pool })
-    }
-}
-
-impl Sink for RedisSink {
-    fn ready(&mut self) -> bool {
-        self.pool.ready()
-    }
-
-    fn deliver(&mut self, ticket: Ticket, batch: &Batch, records: &mut dyn Iterator<Item = Record<'_>>) {
-        let Self { encoder, pool } = self;
-        let (payload, rejected) =
-            delivery::encode(pool.desk(), records, |record, nth, payload| encoder.encode(batch, record, nth, payload));
-        pool.submit(ticket, batch, payload, rejected);
-    }
-
-    fn poll(&mut self, settled: &mut Vec<Settlement>) {
-        self.pool.poll(settled);
-    }
+/// Starts the workers on `runtime`, each with a connection of its own. They connect with the first records.
+///
+/// # Errors
+/// An address that cannot be used.
+pub fn redis(
+    name: &str,
+    sink: &config::RedisSink,
+    runtime: &Handle,
+    stats: Arc<SinkStats>,
+) -> Result<impl Sink + use<>, SinkError> {
+    let encoder = Encoder::new(sink);
+    let clients = (0..sink.workers.max(1)).map(|_| Connection::new(sink, &encoder));
+    let clients = clients.collect::<Result<Vec<_>, _>>();
+    let clients = clients.map_err(|reason| SinkError { sink: name.into(), reason })?;
+    let pool = Pool::spawn(Desk::new(name, stats), clients, LIMITS, runtime);
+    Ok(ServerSink { encoder, pool })
 }

@@ -59,9 +59,7 @@ fn lines(sink: &ElasticsearchSink, batch: &Batch, output: &Output) -> (Vec<Strin
     let desk = Desk::new("es", std::sync::Arc::default());
     let mut encoder = Encoder::new(sink);
     let view = View { batch, base: 0, output };
-    let (payload, rejected) = delivery::encode(&desk, &mut view.records(), |record, nth, payload| {
-        encoder.encode(batch, record, nth, payload)
-    });
+    let (payload, rejected) = delivery::encode(&desk, &mut encoder, batch, &mut view.records());
     let text = |index| String::from_utf8_lossy(payload.bytes(index)).into_owned();
     ((0..payload.len()).map(text).collect(), rejected)
 }

@@ -38,9 +38,7 @@ fn commands(
     let output = Output { rows: vec![0], ops: Some(vec![op]), targets: Some(targets), ..Output::default() };
     let (view, mut encoder) = (View { batch: &batch, base: 0, output: &output }, Encoder::new(sink));
     let desk = Desk::new("r", std::sync::Arc::default());
-    let (payload, rejected) = delivery::encode(&desk, &mut view.records(), |record, nth, payload| {
-        encoder.encode(&batch, record, nth, payload)
-    });
+    let (payload, rejected) = delivery::encode(&desk, &mut encoder, &batch, &mut view.records());
     if let Some(rejected) = rejected.first() {
         return Err(rejected.reason.clone());
     }
