@@ -36,6 +36,8 @@ guests:
 golden:
     UPDATE_GOLDEN=1 cargo test --release -p wasmill --locked
 
-# measure: `just bench boundary`; bench/README.md says what the lines mean
+# measure: `just bench boundary`, `just bench e2e`; bench/README.md says what the lines mean
 bench *ARGS:
-    cargo run --release -p bench -- {{ARGS}}
+    cargo build --release -p wasmill -p bench -p bench-native
+    scripts/guests/build.sh
+    target/release/wasmill-bench {{ARGS}}

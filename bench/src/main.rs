@@ -7,6 +7,7 @@
 //! A figure is never asserted in a test: it is measured, with its spread, and written down.
 
 mod boundary;
+mod e2e;
 mod machine;
 mod measure;
 mod report;
@@ -35,6 +36,8 @@ struct Args {
 enum Bench {
     /// The crossing host -> module -> host, in nanoseconds per record: columns against records
     Boundary(boundary::Args),
+    /// Kafka -> module -> Kafka against other programs: records per second, CPU-seconds per million records
+    E2e(e2e::Args),
     /// Compile a component, with limits: started by the engine itself
     #[command(hide = true)]
     CompileWorker { input: PathBuf, output: PathBuf, memory: u64, cpu_seconds: u64 },
@@ -44,6 +47,7 @@ fn main() -> anyhow::Result<()> {
     let Args { report, bench } = Args::parse();
     match bench {
         Bench::Boundary(args) => report::publish("boundary", &report, || boundary::run(&args)),
+        Bench::E2e(args) => report::publish("e2e", &report, || e2e::run(&args)),
         Bench::CompileWorker { input, output, memory, cpu_seconds } => {
             wasmill::engine::compile_worker(&input, &output, memory, cpu_seconds).map_err(|error| anyhow!(error))
         }

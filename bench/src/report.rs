@@ -22,6 +22,10 @@ pub(crate) struct Options {
     #[arg(long, global = true)]
     save: bool,
 
+    /// A word for the name of that file: BENCH-WORD-DATE-COMMIT.json
+    #[arg(long, global = true, value_name = "WORD")]
+    word: Option<String>,
+
     /// The folder of results
     #[arg(long, global = true, default_value = "bench/results", value_name = "FOLDER")]
     results: PathBuf,
@@ -74,7 +78,8 @@ pub(crate) fn publish<R: Report>(
         report.remarks().iter().try_for_each(|remark| writeln!(out, "{remark}"))?;
     }
     if options.save {
-        let name = format!("{bench}-{}-{}.json", file.date, file.build.commit);
+        let word = options.word.as_ref().map_or_else(String::new, |word| format!("-{word}"));
+        let name = format!("{bench}{word}-{}-{}.json", file.date, file.build.commit);
         let path = options.results.join(name);
         fs::write(&path, json).with_context(|| format!("{} cannot be written", path.display()))?;
         writeln!(io::stderr().lock(), "saved {}", path.display())?;

@@ -1,0 +1,146 @@
+//! `e2e`: what it costs to bring records from Kafka through a module to Kafka, against programs that do the same.
+//!
+//! A real broker on this machine; the input is written once; each run is a process of its own with a new consumer group
+//! and new output topics, whose content is checked after it: a peer that does not do the work does not count. The peers
+//! take turns, so that what disturbs the machine disturbs all of them alike, and ratios are taken between runs of the
+//! same round.
+
+mod check;
+mod kafka;
+mod peer;
+mod process;
+mod run;
+mod summary;
+mod workload;
+
+use std::{collections::HashMap, path::PathBuf};
+
+use anyhow::{Context as _, ensure};
+
+use kafka::Kafka;
+use peer::{Delivery, Peer};
+use run::{Cell, Ground};
+pub(crate) use summary::E2e;
+use summary::{Line, Sample};
+use workload::{Codec, Shape};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The work
+    #[arg(long = "shape", value_delimiter = ',', default_values = ["identity", "filter"], value_name = "SHAPE")]
+    shapes: Vec<Shape>,
+
+    /// Bytes of a value (`json` has lines of some 200 bytes, whatever stands here)
+    #[arg(long = "size", value_delimiter = ',', default_values_t = [100, 1000], value_name = "BYTES")]
+    sizes: Vec<u32>,
+
+    /// Compression, of the input and of the output
+    #[arg(long = "codec", value_delimiter = ',', default_value = "none", value_name = "CODEC")]
+    codecs: Vec<Codec>,
+
+    /// What is promised. Exactly-once has one peer, Wasmill
+    #[arg(long, value_delimiter = ',', default_value = "at-least-once", value_name = "DELIVERY")]
+    delivery: Vec<Delivery>,
+
+    /// The programs; ratios are to `raw`, or to the first
+    #[arg(long, value_delimiter = ',', default_values = ["wasmill", "raw", "safe"], value_name = "PEER")]
+    peers: Vec<Peer>,
+
+    /// Runs of each program
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    repetitions: u32,
+
+    /// Records of a run; by default some 200 MB, two millions at most. Slow peers take a fraction
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1000..=100_000_000))]
+    records: Option<u64>,
+
+    /// Folder of the example modules, built by `just guests`
+    #[arg(long, env = "WASMILL_GUESTS", default_value = "target/guests", value_name = "FOLDER")]
+    guests: PathBuf,
+}
+
+/// Measures.
+///
+/// # Errors
+/// A program is missing, or no run of any peer succeeds.
+pub(crate) fn run(args: &Args) -> anyhow::Result<E2e> {
+    let root = PathBuf::from(".");
+    ensure!(root.join("bench/peers").exists(), "to be started in the project's folder");
+    for peer in &args.peers {
+        peer.build(&root)?;
+    }
+    let folder = tempfile::Builder::new().prefix("wasmill-bench.").tempdir().context("no temporary folder")?;
+    let mut kafka = Kafka::start(&root)?;
+    let mut ground = Ground { root: &root, guests: &args.guests, folder: folder.path(), runs: 0 };
+    let mut lines = Vec::new();
+    for cell in args.cells() {
+        lines.extend(measure(args, &mut ground, &mut kafka, cell)?);
+    }
+    Ok(E2e { repetitions: args.repetitions, lines })
+}
+
+impl Args {
+    fn cells(&self) -> Vec<Cell> {
+        let mut cells = Vec::new();
+        for shape in &self.shapes {
+            for size in &self.sizes {
+                // The lines of the log have a size of their own.
+                let size = if *shape == Shape::Json { 206 } else { *size as usize };
+                for codec in &self.codecs {
+                    let cell = Cell { shape: *shape, size, codec: *codec };
+                    if !cells.contains(&cell) {
+                        cells.push(cell);
+                    }
+                }
+            }
+        }
+        cells
+    }
+
+    fn records(&self, cell: Cell, peer: Peer) -> u64 {
+        let all = self.records.unwrap_or_else(|| (200_000_000 / cell.size as u64).min(2_000_000));
+        all / peer.share()
+    }
+}
+
+/// All repetitions of one cell. A peer that fails is told and left out of what follows.
+fn measure(args: &Args, ground: &mut Ground<'_>, kafka: &mut Kafka, cell: Cell) -> anyhow::Result<Vec<Line>> {
+    let mut variants = Vec::new();
+    for delivery in &args.delivery {
+        let able = args.peers.iter().filter(|peer| peer.does(cell.shape, *delivery));
+        variants.extend(able.map(|peer| (*peer, *delivery)));
+    }
+    let mut expected = HashMap::new();
+    for (peer, _) in &variants {
+        let records = args.records(cell, *peer);
+        if !expected.contains_key(&records) {
+            expected.insert(records, check::expected(cell.shape, cell.shape.content(), cell.size, records)?);
+        }
+    }
+    let mut lines: Vec<Line> = variants.iter().map(|(peer, delivery)| Line::new(cell, *peer, *delivery)).collect();
+    // The first round is not counted: the broker's code is compiled while it runs, its files are mapped.
+    for round in 0..=args.repetitions {
+        for turn in 0..variants.len() {
+            // Another one begins each round: none always follows the same one.
+            let index = (turn + round as usize) % variants.len();
+            let records = args.records(cell, variants[index].0);
+            let line = &mut lines[index];
+            if line.failed.is_some() {
+                continue;
+            }
+            match ground.run(kafka, cell, variants[index], records, &expected[&records]) {
+                Ok(run) => {
+                    line.say(round, &run);
+                    if round > 0 {
+                        line.samples.push(Sample { round, run });
+                    }
+                }
+                Err(error) => {
+                    line.failed = Some(format!("{error:#}"));
+                    line.say_failed();
+                }
+            }
+        }
+    }
+    Ok(lines)
+}
