@@ -24,6 +24,9 @@ pub(crate) const PARTITIONS: i32 = 4;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// For one question to the broker.
+const QUESTION: Duration = Duration::from_secs(5);
+
 /// Bytes of a batch of an input topic: neither what a careful producer sends (1 MB) nor the 16 KB of Java's default.
 const INPUT_BATCH: &str = "131072";
 
@@ -33,7 +36,6 @@ pub(crate) struct Kafka {
     /// The broker's process.
     pub(crate) pid: u32,
     admin: AdminClient<DefaultClientContext>,
-    asking: BaseConsumer,
     runtime: tokio::runtime::Runtime,
     filled: HashMap<String, ()>,
 }
@@ -60,9 +62,8 @@ impl Kafka {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &brokers);
         let admin = config.create()?;
-        let asking = config.clone().set("group.id", "bench").create()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(Self { brokers, pid, admin, asking, runtime, filled: HashMap::new() })
+        Ok(Self { brokers, pid, admin, runtime, filled: HashMap::new() })
     }
 
     fn config(&self) -> ClientConfig {
@@ -85,8 +86,8 @@ impl Kafka {
             topic.map_err(|(topic, code)| anyhow::anyhow!("{topic} cannot be made: {code}"))?;
         }
         let deadline = Instant::now() + PATIENCE;
-        while self.ends(topics).is_err() {
-            ensure!(Instant::now() < deadline, "{topics:?} do not come up");
+        while let Err(error) = self.asking("bench").and_then(|asking| ends(&asking, topics)) {
+            ensure!(Instant::now() < deadline, "{topics:?} do not come up: {error:#}");
             std::thread::sleep(Duration::from_millis(20));
         }
         Ok(())
@@ -138,42 +139,17 @@ impl Kafka {
             }
         }
         producer.flush(PATIENCE)?;
-        let end = self.ends(&[topic.to_owned()])?;
+        let end = ends(&self.asking("bench")?, &[topic.to_owned()])?;
         ensure!(end == records, "{topic} holds {end} records where {records} were written");
         Ok(())
     }
 
-    /// Offsets that the topics have reached, all together: one request.
-    ///
-    /// # Errors
-    /// The broker does not answer, or does not know a topic.
-    pub(crate) fn ends(&self, topics: &[String]) -> anyhow::Result<u64> {
-        let mut list = TopicPartitionList::new();
-        for topic in topics {
-            for partition in 0..PARTITIONS {
-                list.add_partition_offset(topic, partition, Offset::End)?;
-            }
-        }
-        sum(&self.asking.offsets_for_times(list, PATIENCE)?)
-    }
-
-    /// Offsets that a group has committed of a topic, all together; partitions without one count as nothing.
-    ///
-    /// # Errors
-    /// The broker does not answer.
-    pub(crate) fn committed(&self, asking: &BaseConsumer, topic: &str) -> anyhow::Result<u64> {
-        let mut list = TopicPartitionList::new();
-        (0..PARTITIONS).for_each(|partition| {
-            list.add_partition(topic, partition);
-        });
-        sum(&asking.committed_offsets(list, PATIENCE)?)
-    }
-
-    /// A consumer that asks for the offsets of a group, and never joins it.
+    /// A consumer that asks for offsets in the name of a group, and never joins it. One for each run: the client asks
+    /// for news of every topic that it ever heard of.
     ///
     /// # Errors
     /// None that the broker can cause.
-    pub(crate) fn of_group(&self, group: &str) -> anyhow::Result<BaseConsumer> {
+    pub(crate) fn asking(&self, group: &str) -> anyhow::Result<BaseConsumer> {
         // What is committed within an open transaction is not waited for.
         Ok(self.config().set("group.id", group).set("isolation.level", "read_uncommitted").create()?)
     }
@@ -214,6 +190,32 @@ impl Kafka {
         }
         Ok(())
     }
+}
+
+/// Offsets that the topics have reached, all together: one request.
+///
+/// # Errors
+/// The broker does not answer, or does not know a topic.
+pub(crate) fn ends(asking: &BaseConsumer, topics: &[String]) -> anyhow::Result<u64> {
+    let mut list = TopicPartitionList::new();
+    for topic in topics {
+        for partition in 0..PARTITIONS {
+            list.add_partition_offset(topic, partition, Offset::End)?;
+        }
+    }
+    sum(&asking.offsets_for_times(list, QUESTION)?)
+}
+
+/// Offsets that the group has committed of a topic, all together; partitions without one count as nothing.
+///
+/// # Errors
+/// The broker does not answer.
+pub(crate) fn committed(asking: &BaseConsumer, topic: &str) -> anyhow::Result<u64> {
+    let mut list = TopicPartitionList::new();
+    (0..PARTITIONS).for_each(|partition| {
+        list.add_partition(topic, partition);
+    });
+    sum(&asking.committed_offsets(list, QUESTION)?)
 }
 
 fn sum(list: &TopicPartitionList) -> anyhow::Result<u64> {

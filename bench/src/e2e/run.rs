@@ -14,7 +14,7 @@ use anyhow::{Context as _, ensure};
 
 use super::{
     check::{self, Sum},
-    kafka::Kafka,
+    kafka::{self, Kafka},
     peer::{Delivery, Job, Peer},
     process::{Process, cpu_seconds, peak_mib},
     workload::{Codec, Shape},
@@ -106,8 +106,8 @@ impl Ground<'_> {
         };
         let by_offsets = delivery == Delivery::ExactlyOnce;
         let total = if by_offsets { records } else { expected.iter().map(|sum| sum.count).sum() };
-        let group = kafka.of_group(&group)?;
-        let progress = || if by_offsets { kafka.committed(&group, &input) } else { kafka.ends(&outputs) };
+        let asking = kafka.asking(&group)?;
+        let progress = || if by_offsets { kafka::committed(&asking, &input) } else { kafka::ends(&asking, &outputs) };
 
         let command = peer.command(self.root, self.guests, &job)?;
         let log = folder.join("log");
