@@ -38,6 +38,8 @@ enum Bench {
     Boundary(boundary::Args),
     /// Kafka -> module -> Kafka against other programs: records per second, CPU-seconds per million records
     E2e(e2e::Args),
+    /// Kafka -> module -> Kafka: how long a record is under way
+    Latency(e2e::latency::Args),
     /// Compile a component, with limits: started by the engine itself
     #[command(hide = true)]
     CompileWorker { input: PathBuf, output: PathBuf, memory: u64, cpu_seconds: u64 },
@@ -47,6 +49,7 @@ fn main() -> anyhow::Result<()> {
     let Args { report, bench } = Args::parse();
     match bench {
         Bench::Boundary(args) => report::publish("boundary", &report, || boundary::run(&args)),
+        Bench::Latency(args) => report::publish("latency", &report, || e2e::latency::run(&args)),
         Bench::E2e(args) => report::publish("e2e", &report, || e2e::run(&args)),
         Bench::CompileWorker { input, output, memory, cpu_seconds } => {
             wasmill::engine::compile_worker(&input, &output, memory, cpu_seconds).map_err(|error| anyhow!(error))

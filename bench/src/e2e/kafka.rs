@@ -66,7 +66,8 @@ impl Kafka {
         Ok(Self { brokers, pid, admin, runtime, filled: HashMap::new() })
     }
 
-    fn config(&self) -> ClientConfig {
+    /// For a client of this broker.
+    pub(crate) fn config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.brokers);
         config

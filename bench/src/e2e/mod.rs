@@ -7,6 +7,7 @@
 
 mod check;
 mod kafka;
+pub(crate) mod latency;
 mod peer;
 mod process;
 mod run;

@@ -93,7 +93,8 @@ impl Line {
     }
 }
 
-fn say(text: &str) {
+/// Tells who waits how far it is.
+pub(super) fn say(text: &str) {
     // Who cannot be told is not waiting.
     writeln!(std::io::stderr().lock(), "{text}").ok();
 }
