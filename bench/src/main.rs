@@ -2,7 +2,8 @@
 //!
 //! - [`measure`]: rounds that interleave the variants, and what their samples come to,
 //! - [`machine`]: where and of what a figure was taken,
-//! - [`report`]: a table for people, a file for `bench/results`.
+//! - [`report`]: a table for people, a file for `bench/results`,
+//! - [`page`]: docs/performance.md, made of those files.
 //!
 //! A figure is never asserted in a test: it is measured, with its spread, and written down.
 
@@ -10,6 +11,7 @@ mod boundary;
 mod e2e;
 mod machine;
 mod measure;
+mod page;
 mod report;
 
 use std::path::PathBuf;
@@ -40,6 +42,8 @@ enum Bench {
     E2e(e2e::Args),
     /// Kafka -> module -> Kafka: how long a record is under way
     Latency(e2e::latency::Args),
+    /// Write docs/performance.md from the files of results
+    Page(page::Args),
     /// Compile a component, with limits: started by the engine itself
     #[command(hide = true)]
     CompileWorker { input: PathBuf, output: PathBuf, memory: u64, cpu_seconds: u64 },
@@ -50,6 +54,7 @@ fn main() -> anyhow::Result<()> {
     match bench {
         Bench::Boundary(args) => report::publish("boundary", &report, || boundary::run(&args)),
         Bench::Latency(args) => report::publish("latency", &report, || e2e::latency::run(&args)),
+        Bench::Page(args) => page::run(&args, &report.results),
         Bench::E2e(args) => report::publish("e2e", &report, || e2e::run(&args)),
         Bench::CompileWorker { input, output, memory, cpu_seconds } => {
             wasmill::engine::compile_worker(&input, &output, memory, cpu_seconds).map_err(|error| anyhow!(error))

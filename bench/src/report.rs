@@ -28,7 +28,7 @@ pub(crate) struct Options {
 
     /// The folder of results
     #[arg(long, global = true, default_value = "bench/results", value_name = "FOLDER")]
-    results: PathBuf,
+    pub(crate) results: PathBuf,
 }
 
 /// A measurement that can be shown: everything that it serialises goes to the file.

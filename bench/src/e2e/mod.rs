@@ -11,7 +11,7 @@ pub(crate) mod latency;
 mod peer;
 mod process;
 mod run;
-mod summary;
+pub(crate) mod summary;
 mod workload;
 
 use std::{collections::HashMap, path::PathBuf};

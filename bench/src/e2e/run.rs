@@ -6,6 +6,7 @@
 //! apart as `first_output`.
 
 use std::{
+    fmt,
     path::Path,
     time::{Duration, Instant},
 };
@@ -15,7 +16,7 @@ use anyhow::{Context as _, ensure};
 use super::{
     check::{self, Sum},
     kafka::{self, Kafka},
-    peer::{Delivery, Job, Peer},
+    peer::{Delivery, Job, Peer, shape_name},
     process::{Process, cpu_seconds, peak_mib},
     workload::{Codec, Shape},
 };
@@ -33,6 +34,12 @@ pub(crate) struct Cell {
     /// Bytes of a value.
     pub(crate) size: usize,
     pub(crate) codec: Codec,
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}, {} B, {}", shape_name(self.shape), self.size, self.codec.name())
+    }
 }
 
 /// What was measured.
@@ -133,7 +140,7 @@ impl Ground<'_> {
         process.end()?;
         let checked = run.and_then(|run| check::check(kafka, shape, &outputs, expected).map(|()| run));
         kafka.delete(&outputs)?;
-        checked.with_context(|| format!("{} at {cell:?}; its log is {}", peer.name(), log.display()))
+        checked.with_context(|| format!("{} at {cell}; its log is {}", peer.name(), log.display()))
     }
 }
 

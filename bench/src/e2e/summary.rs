@@ -2,9 +2,10 @@
 
 use std::io::Write as _;
 
+pub(crate) use super::run::Cell;
 use super::{
-    peer::{Delivery, Peer},
-    run::{Cell, Run},
+    peer::{Delivery, Peer, shape_name},
+    run::Run,
 };
 use crate::report::Report;
 
@@ -58,6 +59,14 @@ impl Middle {
 impl Line {
     pub(crate) fn new(cell: Cell, peer: Peer, delivery: Delivery) -> Self {
         Self { cell, peer, delivery, samples: Vec::new(), failed: None }
+    }
+
+    /// What is measured, for a table.
+    pub(crate) fn name(&self) -> String {
+        match self.delivery {
+            Delivery::AtLeastOnce => self.peer.name().to_owned(),
+            Delivery::ExactlyOnce => format!("{}, exactly once", self.peer.name()),
+        }
     }
 
     pub(crate) fn middle(&self, figure: fn(&Run) -> f64) -> Option<Middle> {
@@ -125,12 +134,8 @@ impl Report for E2e {
             "rate ratio",
         ];
         let row = |line: &Line| {
-            let Line { cell: Cell { shape, size, codec }, peer, delivery, .. } = line;
-            let name = match delivery {
-                Delivery::AtLeastOnce => peer.name().to_owned(),
-                Delivery::ExactlyOnce => format!("{}, exactly once", peer.name()),
-            };
-            let mut row = vec![format!("{shape:?}").to_lowercase(), format!("{size} B"), codec.name().to_owned(), name];
+            let Cell { shape, size, codec } = line.cell;
+            let mut row = vec![shape_name(shape).to_owned(), format!("{size} B"), codec.name().to_owned(), line.name()];
             let median = |figure, digits: usize| {
                 line.middle(figure).map_or_else(|| "failed".into(), |middle| format!("{:.digits$}", middle.median))
             };

@@ -1,0 +1,160 @@
+//! `page`: docs/performance.md, made of the files of results, so that no figure on it was typed.
+//!
+//! Of the files with the same name but for date and commit, the youngest is taken. A series of `e2e` becomes a table and
+//! a chart per cell, one of `latency` a table; the words around them lie beside this file.
+
+mod chart;
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use serde::de::DeserializeOwned;
+
+use crate::{
+    e2e::{E2e, latency::Latency},
+    report::Report,
+};
+
+const INTRODUCTION: &str = include_str!("introduction.md");
+
+/// What the peers are, and their settings.
+const PEERS: &str = include_str!("../../peers/README.md");
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The page; its charts lie in a folder of its name beside it
+    #[arg(long, default_value = "docs/performance.md", value_name = "FILE")]
+    page: PathBuf,
+}
+
+/// A file of results, as far as the page shows it.
+#[derive(Debug, serde::Deserialize)]
+struct Saved<R> {
+    date: String,
+    machine: Machine,
+    build: Build,
+    #[serde(flatten)]
+    report: R,
+}
+
+#[derive(Debug, serde::Deserialize)]
+struct Machine {
+    cpu: String,
+    cores: usize,
+    load: f64,
+}
+
+#[derive(Debug, serde::Deserialize)]
+struct Build {
+    commit: String,
+    rustc: String,
+    wasmtime: String,
+}
+
+/// Writes the page.
+///
+/// # Errors
+/// A file of results cannot be read, or the page cannot be written.
+pub(crate) fn run(args: &Args, results: &Path) -> anyhow::Result<()> {
+    let charts = args.page.with_extension("");
+    fs::create_dir_all(&charts).with_context(|| format!("{} cannot be made", charts.display()))?;
+    let mut page = INTRODUCTION.trim_end().to_owned();
+    for (series, file) in youngest(results, "e2e")? {
+        let saved: Saved<E2e> = read(&file)?;
+        write!(page, "\n\n## {}\n\n{}\n\n{}\n", title(&series), origin(&saved, &file), markdown(&saved.report.rows()))?;
+        for remark in saved.report.remarks() {
+            write!(page, "\n{remark}\n")?;
+        }
+        for (name, svg) in chart::of(&saved.report) {
+            let file = format!("{series}-{name}.svg");
+            fs::write(charts.join(&file), svg)?;
+            let folder = charts.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            write!(page, "\n![CPU time by peer: {name}]({folder}/{file})\n")?;
+        }
+    }
+    for (series, file) in youngest(results, "latency")? {
+        let saved: Saved<Latency> = read(&file)?;
+        write!(page, "\n\n## {}\n\n{}\n\n{}\n", title(&series), origin(&saved, &file), markdown(&saved.report.rows()))?;
+        for remark in saved.report.remarks() {
+            write!(page, "\n{remark}\n")?;
+        }
+    }
+    write!(page, "\n{}", PEERS.replacen("# ", "## ", 1))?;
+    fs::write(&args.page, page).with_context(|| format!("{} cannot be written", args.page.display()))
+}
+
+fn read<R: DeserializeOwned>(file: &Path) -> anyhow::Result<Saved<R>> {
+    let text = fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{} holds no results of this kind", file.display()))
+}
+
+/// The youngest file of each series of a bench, by the series' name.
+fn youngest(results: &Path, bench: &str) -> anyhow::Result<BTreeMap<String, PathBuf>> {
+    let mut found: BTreeMap<String, (std::time::SystemTime, PathBuf)> = BTreeMap::new();
+    for entry in fs::read_dir(results).with_context(|| format!("{} cannot be read", results.display()))? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some((series, day)) = series(&name, bench) else { continue };
+        // Of one day: the one that was written last.
+        let written = entry.metadata()?.modified()?;
+        let older = |(at, path): &(std::time::SystemTime, PathBuf)| {
+            let before = path.file_name().and_then(|name| self::series(name.to_str()?, bench)).map(|(_, day)| day);
+            (before, *at) < (Some(day.clone()), written)
+        };
+        if found.get(&series).is_none_or(older) {
+            found.insert(series, (written, entry.path()));
+        }
+    }
+    Ok(found.into_iter().map(|(series, (_, path))| (series, path)).collect())
+}
+
+/// `BENCH[-WORD]` and the day of a file `BENCH[-WORD]-YYYY-MM-DD-COMMIT.json`.
+fn series(name: &str, bench: &str) -> Option<(String, String)> {
+    let (rest, _commit) = name.strip_suffix(".json")?.rsplit_once('-')?;
+    let (series, day) = rest.split_at_checked(rest.len().checked_sub(11)?)?;
+    let word = series.strip_prefix(bench)?;
+    (word.is_empty() || word.starts_with('-')).then(|| (series.to_owned(), day.trim_start_matches('-').to_owned()))
+}
+
+/// `e2e-exactly-once` -> `End to end: exactly once`.
+fn title(series: &str) -> String {
+    let (bench, word) = series.split_once('-').unwrap_or((series, ""));
+    let bench = if bench == "e2e" { "End to end" } else { "Latency" };
+    if word.is_empty() { bench.to_owned() } else { format!("{bench}: {}", word.replace('-', " ")) }
+}
+
+fn origin<R>(saved: &Saved<R>, file: &Path) -> String {
+    let Saved { date, machine: Machine { cpu, cores, load }, build: Build { commit, rustc, wasmtime }, .. } = saved;
+    let file = file.file_name().unwrap_or_default().to_string_lossy();
+    format!(
+        "{date}, commit {commit}, {cpu} with {cores} cores, load {load} from others before the run; {rustc}; wasmtime \
+         {wasmtime}. Every run: `bench/results/{file}`."
+    )
+}
+
+fn markdown(rows: &[Vec<String>]) -> String {
+    let line = |row: &Vec<String>| format!("| {} |", row.join(" | "));
+    let mut rows = rows.iter();
+    let Some(head) = rows.next() else { return String::new() };
+    let rule = format!("|{}", "---|".repeat(head.len()));
+    [line(head), rule].into_iter().chain(rows.map(line)).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_tells_its_series_and_its_day() {
+        let found = series("e2e-exactly-once-2026-11-24-0123456789.json", "e2e");
+        assert_eq!(found, Some(("e2e-exactly-once".to_owned(), "2026-11-24".to_owned())));
+        assert_eq!(series("e2e-2026-11-24-0123456789.json", "e2e"), Some(("e2e".into(), "2026-11-24".into())));
+        assert_eq!(series("boundary-2026-11-24-0123456789.json", "e2e"), None);
+        assert_eq!(series("README.md", "e2e"), None);
+    }
+}
