@@ -12,7 +12,7 @@ use std::{cell::RefCell, mem, rc::Rc, sync::Arc, time::Duration};
 use super::{Outcome, Rejected, Settlement, Sink, SinkError, SinkStats, Ticket};
 use crate::{
     batch::Batch,
-    kafka::{Delivered, Failure, KafkaError, ProduceError, Producer, Settings},
+    kafka::{Delivered, Failure, KafkaError, ProduceError, Producer, Settings, TopicHandle},
     output::{Op, Record},
 };
 
@@ -69,8 +69,8 @@ impl Outlet {
 /// See the module's documentation.
 pub struct KafkaSink {
     name: Arc<str>,
-    /// Where records go that name no target.
-    topic: Vec<u8>,
+    /// Where records go that name no target; of the outlet's producer.
+    topic: TopicHandle,
     outlet: Outlet,
     stats: Arc<SinkStats>,
 }
@@ -82,8 +82,8 @@ impl KafkaSink {
     /// A bad topic name.
     pub fn new(name: &str, topic: &str, outlet: Outlet, stats: Arc<SinkStats>) -> Result<Self, SinkError> {
         let failed = |reason: String| SinkError { sink: name.into(), reason };
-        outlet.inner.borrow_mut().producer.topic(topic.as_bytes()).map_err(failed)?;
-        Ok(Self { name: name.into(), topic: topic.as_bytes().to_vec(), outlet, stats })
+        let topic = outlet.inner.borrow_mut().producer.topic(topic.as_bytes()).map_err(failed)?;
+        Ok(Self { name: name.into(), topic, outlet, stats })
     }
 
     /// As [`Sink::deliver`], with headers added to each record: dead letters say where they came from.
@@ -104,26 +104,28 @@ impl KafkaSink {
         &mut self,
         ticket: Ticket,
         records: &mut dyn Iterator<Item = Record<'_>>,
-        produce: &mut dyn FnMut(&mut Inner, u32, &[u8], Record<'_>),
+        produce: &mut dyn FnMut(&mut Inner, u32, TopicHandle, Record<'_>),
     ) {
         let inner = &mut *self.outlet.inner.borrow_mut();
         let tracker = inner.trackers.open(ticket, &self.name, &self.stats);
         for record in records {
-            produce(inner, tracker, &self.topic, record);
+            produce(inner, tracker, self.topic, record);
         }
         inner.trackers.close(tracker, &mut inner.settled);
     }
 }
 
 impl Inner {
-    fn produce(&mut self, tracker: u32, topic: &[u8], mut record: Record<'_>, extra: &[(&str, &[u8])]) {
+    fn produce(&mut self, tracker: u32, own: TopicHandle, mut record: Record<'_>, extra: &[(&str, &[u8])]) {
         if record.op == Op::Delete {
             // In Kafka a deletion is a tombstone, whatever value came along.
             record.value = None;
         }
-        let topic = match self.producer.topic(record.target.unwrap_or(topic)) {
-            Ok(topic) => topic,
-            Err(reason) => return self.trackers.reject(tracker, record.row, &reason),
+        // Most records name no target: the sink's own topic is not looked up again for each.
+        let topic = match record.target.map(|name| self.producer.topic(name)) {
+            None => own,
+            Some(Ok(topic)) => topic,
+            Some(Err(reason)) => return self.trackers.reject(tracker, record.row, &reason),
         };
         let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
         let opaque = Trackers::opaque(tracker, record.row);
