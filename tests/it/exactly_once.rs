@@ -129,3 +129,30 @@ fn a_swap_takes_place_between_transactions_and_a_clean_stop_leaves_none_open() {
         assert_eq!(value["mark"], mark, "record {number}, began {began:?}");
     }
 }
+
+#[test]
+fn a_host_that_slept_while_another_took_over_cannot_commit_what_it_had_open() {
+    const RECORDS: u64 = 80_000;
+    let (from, to) = (Topic::new("in"), Topic::new("out"));
+    let mut hosts = [Host::start(), Host::start()];
+    let partitions =
+        |host: &Host| host.status("sleep")["partitions"][&from.name].as_object().map_or(0, |all| all.len());
+    for host in &hosts {
+        host.cli(&["push", &guest("log-clean"), "log-clean@1"]).ok();
+        host.apply("sleep", &pipeline("sleep", &from, &to, "exactly-once")).ok();
+    }
+    wait_until("two partitions each", || hosts.iter().all(|host| partitions(host) == 2));
+    std::thread::scope(|scope| {
+        scope.spawn(|| from.write(0, (0..RECORDS).map(line)));
+        wait_until("records", || hosts[0].through("sleep") > 1000);
+        hosts[0].signal("STOP");
+        wait_until("all partitions at the other", || partitions(&hosts[1]) == 4);
+        hosts[0].signal("CONT");
+    });
+    wait_until("the sleeper back in the group", || hosts.iter().all(|host| partitions(host) == 2));
+    wait_until("the end", || hosts.iter().all(|host| host.status("sleep")["lag"] == 0));
+    for host in &mut hosts {
+        assert_eq!(host.terminate(), Some(0), "{}", host.log());
+    }
+    check_once(&to.read_all(), (0..RECORDS).filter(|number| !is_bad(*number)));
+}

@@ -166,6 +166,7 @@ impl Consumer {
     /// librdkafka refuses, for instance because the consumer is fenced.
     pub fn unassign(&self, partitions: &[Partition]) -> Result<(), KafkaError> {
         let list = to_list(partitions.iter().map(|partition| (partition, Offset::Invalid)))?;
+        self.client.context().answer();
         let given_up = match self.client.rebalance_protocol() {
             RebalanceProtocol::Cooperative => self.client.incremental_unassign(&list),
             _ => self.client.unassign(),
@@ -232,7 +233,7 @@ impl Consumer {
     /// From now on a rebalance is answered by giving everything up: the client, dropped with the last of its messages,
     /// leaves the group. What is in flight should be settled and committed before. Also done on drop.
     pub fn close(&self) {
-        self.client.context().close();
+        self.client.context().close(&self.client);
     }
 
     pub(super) fn native(&self) -> *mut sys::rd_kafka_t {
@@ -287,6 +288,7 @@ impl Consumer {
     }
 
     fn take_up(&self, list: &TopicPartitionList) -> Result<(), KafkaError> {
+        self.client.context().answer();
         let taken = match self.client.rebalance_protocol() {
             RebalanceProtocol::Cooperative => self.client.incremental_assign(list),
             _ => self.client.assign(list),

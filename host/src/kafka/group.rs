@@ -26,7 +26,29 @@ const NOTED_MAX: usize = 256;
 #[derive(Default)]
 pub(super) struct Context {
     noted: Mutex<VecDeque<Event>>,
+    /// A rebalance that the owner was told of and has not answered: librdkafka waits for the answer, also in a close.
+    open: Mutex<Option<Rebalance>>,
     closing: AtomicBool,
+}
+
+/// What the group asks of the consumer.
+struct Rebalance {
+    assign: bool,
+    partitions: TopicPartitionList,
+}
+
+impl Rebalance {
+    /// Gives everything up.
+    fn decline(&self, client: &BaseConsumer<Context>) {
+        let answered = match client.rebalance_protocol() {
+            RebalanceProtocol::Cooperative if self.assign => client.incremental_assign(&TopicPartitionList::new()),
+            RebalanceProtocol::Cooperative => client.incremental_unassign(&self.partitions),
+            _ => client.unassign(),
+        };
+        if let Err(error) = answered {
+            tracing::debug!(%error, "rebalance while closing");
+        }
+    }
 }
 
 impl Context {
@@ -35,9 +57,18 @@ impl Context {
         events.extend(self.noted.lock().drain(..));
     }
 
-    /// From now on a rebalance is answered here, by giving everything up.
-    pub(super) fn close(&self) {
+    /// The owner answers the rebalance that it was told of.
+    pub(super) fn answer(&self) {
+        self.open.lock().take();
+    }
+
+    /// From now on a rebalance is answered here, by giving everything up; so is one that waits for its answer.
+    pub(super) fn close(&self, client: &BaseConsumer<Self>) {
         self.closing.store(true, Relaxed);
+        let open = self.open.lock().take();
+        if let Some(rebalance) = open {
+            rebalance.decline(client);
+        }
     }
 
     fn note(&self, event: Event) {
@@ -65,17 +96,11 @@ impl ClientContext for Context {
 impl ConsumerContext for Context {
     fn rebalance(&self, client: &BaseConsumer<Self>, error: RDKafkaRespErr, list: &mut TopicPartitionList) {
         let assign = error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        let rebalance = Rebalance { assign, partitions: list.clone() };
         if self.closing.load(Relaxed) {
-            let answered = match client.rebalance_protocol() {
-                RebalanceProtocol::Cooperative if assign => client.incremental_assign(&TopicPartitionList::new()),
-                RebalanceProtocol::Cooperative => client.incremental_unassign(list),
-                _ => client.unassign(),
-            };
-            if let Err(error) = answered {
-                tracing::debug!(%error, "rebalance while closing");
-            }
-            return;
+            return rebalance.decline(client);
         }
+        *self.open.lock() = Some(rebalance);
         let partitions = from_list(list);
         let event = if assign {
             Event::Assigned(partitions)

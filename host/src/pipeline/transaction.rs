@@ -19,7 +19,7 @@ use crate::{
 const INTERVAL: Duration = Duration::from_millis(200);
 
 /// Longest wait for the brokers in one call.
-const TIMEOUT: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 pub(super) struct Transactions {
     outlet: Outlet,
