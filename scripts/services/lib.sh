@@ -58,9 +58,10 @@ wait_for() { # DIR SERVICE SECONDS COMMAND...
 }
 
 stop_one() { # DIR SERVICE SIGNAL
-    local pid
+    local pid session
     alive "$1" "$2" || { rm -f "$1/$2.pid"; return 0; }
     read -r pid _ <"$1/$2.pid"
+    session=$(ps -o sid= -p "$pid" | tr -d ' ')
     kill "-$3" "$pid" 2>/dev/null || true
     for _ in $(seq 100); do
         alive "$1" "$2" || break
@@ -68,6 +69,8 @@ stop_one() { # DIR SERVICE SIGNAL
     done
     alive "$1" "$2" && kill -KILL "$pid" 2>/dev/null
     while alive "$1" "$2"; do sleep 0.05; done
+    # Each service has a session of its own: a launcher may have left its server behind.
+    [ -z "$session" ] || pkill -KILL -s "$session" 2>/dev/null || true
     rm -f "$1/$2.pid"
 }
 
@@ -105,7 +108,7 @@ END
     fi
     setsid java -Xmx512m -Dwasmill.dir="$dir" -cp "$libs/*" kafka.Kafka "$dir/kafka/server.properties" >>"$dir/kafka.log" 2>&1 </dev/null &
     note "$dir" kafka $!
-    wait_for "$dir" kafka 60 grep -q "Kafka Server started" "$dir/kafka.log"
+    wait_for "$dir" kafka 180 grep -q "Kafka Server started" "$dir/kafka.log"
     wait_for "$dir" kafka 60 bash -c "exec 3<>/dev/tcp/127.0.0.1/$port"
 }
 
@@ -138,7 +141,7 @@ END
     setsid "${run[@]}" ES_JAVA_HOME="$(java_home)" ES_PATH_CONF="$dir/elasticsearch/config" ES_TMPDIR="$dir/elasticsearch/tmp" \
         ES_JAVA_OPTS="-Xms512m -Xmx512m -Dwasmill.dir=$dir" "$home/bin/elasticsearch" >>"$dir/elasticsearch.log" 2>&1 </dev/null &
     note "$dir" elasticsearch $!
-    wait_for "$dir" elasticsearch 120 \
+    wait_for "$dir" elasticsearch 300 \
         curl -sf "http://127.0.0.1:$port/_cluster/health?wait_for_status=yellow&timeout=1s"
     # The script starts the server as a child of its launcher: that one is the service.
     local server
@@ -206,6 +209,6 @@ END
     fi
     setsid java -Xmx320m -Dwasmill.dir="$dir" -cp "$libs/*" kafka.Kafka "$properties" >>"$dir/$service.log" 2>&1 </dev/null &
     note "$dir" "$service" $!
-    wait_for "$dir" "$service" 120 grep -q "Kafka Server started" "$dir/$service.log"
+    wait_for "$dir" "$service" 300 grep -q "Kafka Server started" "$dir/$service.log"
     wait_for "$dir" "$service" 60 bash -c "exec 3<>/dev/tcp/127.0.0.1/$port"
 }
