@@ -25,6 +25,8 @@ const WORKERS: usize = 2;
 const LEFT: u8 = 6;
 /// And of one that was told to end at once.
 const AT_ONCE: i32 = 7;
+/// For clients to be closed, after the drain: one that has lost its cluster can take as long as it likes.
+const CLOSING: Duration = Duration::from_secs(15);
 
 pub(super) fn run(args: Run, token_file: Option<&Path>) -> Result<ExitCode, Failure> {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
@@ -100,6 +102,10 @@ async fn serve(
     let draining = tokio::task::spawn_blocking(move || controller.shutdown(drain));
     let left = tokio::select! {
         left = draining => left.map_err(Failure::failed)?,
+        () = tokio::time::sleep(drain + CLOSING) => {
+            tracing::warn!("a client does not close: what is in flight will be delivered again");
+            std::process::exit(LEFT.into())
+        }
         _ = terminate.recv() => std::process::exit(AT_ONCE),
         _ = interrupt.recv() => std::process::exit(AT_ONCE),
     };
