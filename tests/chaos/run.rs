@@ -30,7 +30,7 @@ use super::{
 /// Faults at a time.
 const AT_A_TIME: usize = 3;
 /// For all that was written to come through after the last fault.
-const SETTLING: Duration = Duration::from_secs(300);
+const SETTLING: Duration = Duration::from_secs(600);
 
 /// What faults have done so far.
 #[derive(Default)]

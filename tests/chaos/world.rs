@@ -100,7 +100,7 @@ impl World {
                 "pipeline: {name}\n\
                  source: {{ kafka: {{ brokers: [{}], topics: [{}], group: {}, batch: {{ records: 500 }},\n\
                  \x20 properties: {{ session.timeout.ms: 6000 }} }} }}\n\
-                 module: {{ ref: chaos@1, config: {{ mark: {mark} }}, limits: {{ time: 1s }} }}\n\
+                 module: {{ ref: chaos@1, config: {{ mark: {mark} }}, limits: {{ time: 200ms }} }}\n\
                  errors: {{ backoff: {{ from: 50ms, to: 1s }}, dead_letter: {{ kafka: {{ topic: {} }} }} }}\n",
                 brokers.join(", "),
                 self.topic("in"),
