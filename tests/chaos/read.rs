@@ -63,7 +63,9 @@ pub(crate) fn lag(world: &World, group: &str) -> BTreeMap<i32, i64> {
     let topic = world.topic("in");
     let consumer = consumer(world, group);
     let mut list = TopicPartitionList::new();
-    (0..PARTITIONS as i32).for_each(|partition| drop(list.add_partition(&topic, partition)));
+    for partition in 0..PARTITIONS as i32 {
+        list.add_partition(&topic, partition);
+    }
     let wait = Duration::from_secs(10);
     let Ok(committed) = consumer.committed_offsets(list, wait) else { return BTreeMap::from([(-1, -1)]) };
     let mut lags = BTreeMap::new();

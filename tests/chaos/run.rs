@@ -41,9 +41,10 @@ struct Log {
 }
 
 pub(crate) fn run(args: &Args) -> Report {
-    let folder = tempfile::Builder::new().prefix("wasmill-chaos.").tempdir().expect("a folder");
+    // Removed with what runs in it, by `World`.
+    let folder = tempfile::Builder::new().prefix("wasmill-chaos.").tempdir().expect("a folder").keep();
     let begin = Instant::now();
-    let world = World::start(folder.path());
+    let world = World::start(&folder);
     eprintln!("{:>6.1} s  all is up", begin.elapsed().as_secs_f64());
     let (stop, written, log) = (AtomicBool::new(false), AtomicU64::new(0), Mutex::new(Log::default()));
     let struck_at = Instant::now();

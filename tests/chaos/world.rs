@@ -174,6 +174,14 @@ impl World {
     }
 }
 
+impl Drop for World {
+    fn drop(&mut self) {
+        self.hosts.clear();
+        let ended = Command::new(root().join("scripts/services/down.sh")).arg(&self.folder).status();
+        drop(ended);
+    }
+}
+
 /// Settles where a broker is to listen for hosts, and puts a proxy there.
 fn way_to_broker(folder: &Path, broker: usize) -> Proxy {
     let outside = free_port();

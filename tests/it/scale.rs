@@ -6,7 +6,6 @@ use std::{
 };
 
 use e2e::{Host, Topic, guest, services, wait_until};
-use serde_json::Value;
 
 /// Partitions that a host has now.
 fn partitions(host: &Host, from: &Topic) -> usize {
@@ -56,7 +55,7 @@ fn from_one_host_to_three_and_back_under_load() {
         wait_until("all partitions back at the first", || partitions(&first, &from) == 4);
         ended.store(true, Relaxed);
         let written = writer.join().expect("the writer");
-        wait_until("the end", || first.status("scale")["lag"] == Value::from(0));
+        wait_until("the end", || first.status("scale")["lag"] == 0);
         written
     });
     let mut times = vec![0; written as usize];

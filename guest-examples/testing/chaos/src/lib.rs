@@ -62,9 +62,11 @@ impl Chaos {
 
 impl Module for Chaos {
     fn describe() -> Describe {
-        Describe::new("chaos", env!("CARGO_PKG_VERSION"))
-            .summary("Does what each record says.")
-            .default("mark", "what every value is marked with", "A")
+        Describe::new("chaos", env!("CARGO_PKG_VERSION")).summary("Does what each record says.").default(
+            "mark",
+            "what every value is marked with",
+            "A",
+        )
     }
 
     fn init(config: &Config) -> Result<(Self, Plan), String> {
