@@ -44,4 +44,5 @@ chaos *ARGS:
 
 # measure: `just bench boundary`; bench/README.md says what the lines mean
 bench *ARGS:
+    scripts/guests/build.sh
     cargo run --release -p bench -- {{ARGS}}
