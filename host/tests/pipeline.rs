@@ -18,6 +18,10 @@ use std::{
     time::Duration,
 };
 
+use rdkafka::{
+    message::{Header, OwnedHeaders},
+    producer::{BaseRecord, Producer as _},
+};
 use support::{Host, Kafka, host, load_config, start, wait_until};
 use wasmill::{
     config,
@@ -85,6 +89,48 @@ fn records_keep_key_value_headers_and_timestamp_and_their_order() {
     assert_eq!((status.records.out, status.records.dropped, status.records.dead_lettered), (5000, 0, 0));
     wait_until("no lag", || mill.pipeline.status().lag == Some(0));
     assert_eq!(mill.pipeline.stop(Duration::from_secs(10)).left, 0);
+}
+
+/// Whether a record has headers is looked up where the value ends in the broker's response: with any value, packed or
+/// not, and beside records that have some.
+#[test]
+fn headers_arrive_with_any_value_and_none_come_up() {
+    let mill = mill("identity", "{}", "");
+    let values: [Option<&str>; 4] = [None, Some(""), Some("x"), Some("\0\0\0\0")];
+    let sets: [&[(&str, Option<&str>)]; 5] = [
+        &[],
+        &[("a", Some("1"))],
+        &[("a", None)],
+        &[("", Some(""))],
+        &[("a", Some("1")), ("b", Some("\0")), ("c", Some("3"))],
+    ];
+    let mut expected = BTreeMap::new();
+    for codec in ["none", "lz4", "zstd"] {
+        let producer = mill.kafka.producer(codec);
+        for (value, headers) in values.iter().flat_map(|value| sets.map(|headers| (*value, headers))) {
+            let key = format!("{codec} {value:?} {headers:?}");
+            let mut record = BaseRecord::<str, str>::to("in").key(&key);
+            if !headers.is_empty() {
+                let owned = headers
+                    .iter()
+                    .fold(OwnedHeaders::new(), |all, (key, value)| all.insert(Header { key, value: *value }));
+                record = record.headers(owned);
+            }
+            record = match value {
+                Some(value) => record.payload(value),
+                None => record,
+            };
+            producer.send(record).map_err(|(error, _)| error).expect("sent");
+            let text = |value: &Option<&str>| value.unwrap_or_default().to_owned();
+            let headers: BTreeMap<_, _> = headers.iter().map(|(key, value)| ((*key).to_owned(), text(value))).collect();
+            expected.insert(key.clone(), (value.map(str::to_owned), headers));
+        }
+        producer.flush(Duration::from_secs(10)).expect("written");
+    }
+    let read = mill.kafka.read("out", 4, expected.len());
+    let found: BTreeMap<_, _> =
+        read.into_iter().map(|record| (record.key.unwrap_or_default(), (record.value, record.headers))).collect();
+    assert_eq!(found, expected);
 }
 
 #[test]

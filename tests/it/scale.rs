@@ -69,3 +69,48 @@ fn from_one_host_to_three_and_back_under_load() {
     let wrong: Vec<_> = times.iter().enumerate().filter(|(_, times)| **times != 1).take(10).collect();
     assert!(wrong.is_empty(), "number and how often it came: {wrong:?}");
 }
+
+#[test]
+fn a_static_member_that_is_killed_comes_back_to_its_partitions() {
+    const SHARE: u64 = 5_000;
+    let (from, to) = (Topic::new("in"), Topic::new("out"));
+    let start = |member: &str| {
+        let host = Host::start();
+        host.cli(&["push", &guest("identity"), "identity@1"]).ok();
+        let yaml = format!(
+            "pipeline: scale\n\
+             source: {{ kafka: {{ brokers: [\"{}\"], topics: [{}], group: {}, lanes: 2, batch: {{ records: 200 }},\n\
+             \x20 properties: {{ group.instance.id: {member} }} }} }}\n\
+             module: {{ ref: identity@1 }}\nroutes: {{ out: [out] }}\n\
+             sinks: {{ out: {{ kafka: {{ topic: {} }} }} }}\n",
+            services().kafka,
+            from.name,
+            from.name,
+            to.name
+        );
+        host.apply("scale", &yaml).ok();
+        host
+    };
+    let held = |host: &Host| host.status("scale")["partitions"][&from.name].clone();
+    let names = |value: &serde_json::Value| -> Vec<String> {
+        value.as_object().map(|object| object.keys().cloned().collect()).unwrap_or_default()
+    };
+    let stays = start("stays");
+    wait_until("all partitions", || partitions(&stays, &from) == 4);
+    let mut falls = start("falls");
+    wait_until("two and two", || partitions(&stays, &from) == 2 && partitions(&falls, &from) == 2);
+    let (before, rebalances) = (names(&held(&falls)), stays.status("scale")["rebalances"].clone());
+
+    falls.kill_and_restart();
+    let written = from.write(0, (0..SHARE).map(|number| number.to_string()));
+    wait_until("its partitions", || partitions(&falls, &from) == 2);
+    wait_until("the records", || stays.through("scale") + falls.through("scale") == written);
+    assert_eq!(names(&held(&falls)), before);
+    assert_eq!(stays.status("scale")["rebalances"], rebalances);
+    let mut numbers: Vec<u64> = Vec::new();
+    for record in to.read_all() {
+        numbers.push(record.value.expect("a value").parse().expect("a number"));
+    }
+    numbers.sort_unstable();
+    assert_eq!(numbers, (0..written).collect::<Vec<_>>());
+}

@@ -1,6 +1,6 @@
 //! `run`: a host.
 
-use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{io::IsTerminal as _, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use secrecy::SecretString;
 use tokio::signal::unix::{SignalKind, signal};
@@ -31,7 +31,11 @@ const CLOSING: Duration = Duration::from_secs(15);
 pub(super) fn run(args: Run, token_file: Option<&Path>) -> Result<ExitCode, Failure> {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
     let token = token_file.map(read_token).transpose()?.map(SecretString::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)

@@ -86,7 +86,9 @@ pub(super) struct RawKafkaSource {
     /// are of use.
     #[schemars(extend("default" = 1))]
     pub(super) lanes: Option<Value<Count<1, 64>>>,
-    /// Any property of librdkafka's consumer by name, but those that other keys set or that delivery hangs on.
+    /// Any property of librdkafka's consumer by name, but those that other keys set or that delivery hangs on. With
+    /// `group.instance.id` (static membership, KIP-345), a name for each host, a restart within `session.timeout.ms`
+    /// moves no partition; of several lanes each adds `-` and its number.
     pub(super) properties: Option<At<BTreeMap<String, Value<Plain>>>>,
 }
 

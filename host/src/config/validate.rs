@@ -88,7 +88,7 @@ impl Check<'_> {
         let start = self.optional(&raw.start).unwrap_or_default();
         let batch = raw.batch.as_ref().map(|batch| self.batch(batch)).unwrap_or_default();
         let lanes = self.optional(&raw.lanes).map_or(1, |lanes| lanes.0 as usize);
-        let properties = self.consumer_properties(raw.properties.as_ref(), lanes);
+        let properties = self.consumer_properties(raw.properties.as_ref());
         let group = group.or_else(|| pipeline.map(default_group))?;
         Some(KafkaSource { brokers: brokers?, topics: topics?, group, start, batch, lanes, properties })
     }

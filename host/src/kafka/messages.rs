@@ -1,7 +1,7 @@
 //! Messages of librdkafka, owned, and a batch of them as [`Rows`].
 
 use std::{
-    ffi::{CStr, c_char, c_void},
+    ffi::{CStr, c_char, c_int, c_void},
     marker::PhantomData,
     ptr,
     ptr::NonNull,
@@ -75,6 +75,35 @@ impl Message {
     pub fn bytes(&self) -> usize {
         self.raw().key_len + self.raw().len
     }
+
+    /// Whether it is certain, without asking librdkafka, that there are no headers. `false` says nothing.
+    ///
+    /// `rd_kafka_message_headers` answers the same, and allocates, fills and frees a reader of some 500 bytes for it
+    /// each time: 70 ns per record, the most expensive line between a topic without headers and another.
+    ///
+    /// In format v2 (KIP-98) the varint behind a record's value is its number of headers, and librdkafka lends the
+    /// value where it lies in the response. Only v2 carries a leader epoch; a value that is null or empty does not lie
+    /// in the response.
+    #[inline]
+    fn is_bare(&self) -> bool {
+        let raw = self.raw();
+        if raw.payload.is_null() || raw.len == 0 || !lends_in_place() {
+            return false;
+        }
+        // SAFETY: a valid message. In a response of format v2 at least one more byte follows the value: see above and
+        // `LENDS_IN_PLACE`.
+        unsafe { sys::rd_kafka_message_leader_epoch(raw) >= 0 && *raw.payload.cast::<u8>().add(raw.len) == 0 }
+    }
+}
+
+/// The librdkafka whose reader was read for [`Message::is_bare`] (`rd_kafka_msgset_reader_msg_v2`,
+/// `rd_kafka_op_new_fetch_msg`). Any other is asked for headers record by record, and a test says so.
+const LENDS_IN_PLACE: c_int = 0x020c_01ff;
+
+#[inline]
+fn lends_in_place() -> bool {
+    // SAFETY: answers a constant.
+    unsafe { sys::rd_kafka_version() == LENDS_IN_PLACE }
 }
 
 impl Drop for Message {
@@ -141,6 +170,9 @@ impl Rows for Messages {
     }
 
     fn headers(&self, row: usize, visit: &mut dyn FnMut(&[u8], Option<&[u8]>)) {
+        if self.messages[row].is_bare() {
+            return;
+        }
         let mut headers = ptr::null_mut();
         // SAFETY: a valid message that only this thread looks at (`Message` is not `Sync`).
         let found = unsafe { sys::rd_kafka_message_headers(self.messages[row].raw(), &mut headers) };
@@ -159,5 +191,15 @@ impl Rows for Messages {
             let (name, value) = unsafe { (CStr::from_ptr(name).to_bytes(), bytes(value, len)) };
             visit(name, value);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_records_lie_was_verified_for_this_librdkafka() {
+        assert!(lends_in_place(), "read `Message::is_bare`, verify it for this version, and say so there");
     }
 }

@@ -51,7 +51,7 @@ pub(super) fn check(spec: &config::Pipeline, deps: &Deps) -> Result<(), BuildErr
 pub(super) fn lane(shared: &Shared, index: usize, deps: &Deps) -> Result<(Source, Flight), BuildError> {
     let spec = &shared.spec;
     let flight = flight(spec, &shared.sinks, &shared.refused, index, deps)?;
-    let source = Source::new(&source_settings(&spec.source)).map_err(BuildError::Source)?;
+    let source = Source::new(&source_settings(&spec.source, index)).map_err(BuildError::Source)?;
     Ok((source, flight))
 }
 
@@ -128,9 +128,16 @@ fn settings(brokers: &[String], properties: &config::Properties) -> Settings {
     Settings { brokers: brokers.to_vec(), properties }
 }
 
-fn source_settings(source: &config::KafkaSource) -> SourceSettings {
+/// `lane` counts from 0.
+fn source_settings(source: &config::KafkaSource, lane: usize) -> SourceSettings {
+    let mut kafka = settings(&source.brokers, &source.properties);
+    if source.lanes > 1 {
+        // Each consumer of a group is a member of its own (KIP-345).
+        let member = kafka.properties.iter_mut().find(|(name, _)| name == "group.instance.id");
+        member.into_iter().for_each(|(_, id)| *id += &format!("-{lane}"));
+    }
     SourceSettings {
-        kafka: settings(&source.brokers, &source.properties),
+        kafka,
         topics: source.topics.clone(),
         group: source.group.clone(),
         start: match source.start {

@@ -87,16 +87,16 @@ impl Kafka {
         Self { mock }
     }
 
-    pub fn producer(&self) -> ThreadedProducer<DefaultProducerContext> {
+    pub fn producer(&self, codec: &str) -> ThreadedProducer<DefaultProducerContext> {
         let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", self.mock.brokers()).set("linger.ms", "0");
+        config.set("bootstrap.servers", self.mock.brokers()).set("linger.ms", "0").set("compression.type", codec);
         config.create().expect("a producer")
     }
 
     /// Writes records round robin over the partitions, with header `n` = their number; answers how many. At most a
     /// thousand are under way at a time.
     pub fn write(&self, topic: &str, partitions: i32, values: impl Iterator<Item = String>) -> usize {
-        let producer = self.producer();
+        let producer = self.producer("none");
         let mut written = 0;
         for (number, value) in values.enumerate() {
             let (key, text) = (format!("k{number}"), number.to_string());

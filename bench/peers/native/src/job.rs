@@ -24,7 +24,7 @@ const CONSUMER: [(&str, &str); 6] = [
     ("fetch.queue.backoff.ms", "5"),
     ("fetch.wait.max.ms", "50"),
     ("fetch.message.max.bytes", "4194304"),
-    ("queued.max.messages.kbytes", "16384"),
+    ("queued.max.messages.kbytes", "4096"),
 ];
 
 /// Those of Wasmill's own producer.

@@ -55,12 +55,7 @@ pub(super) fn is_of_connection(name: &str) -> bool {
 }
 
 impl Check<'_> {
-    pub(super) fn consumer_properties(&mut self, raw: Option<&Raw>, lanes: usize) -> Properties {
-        let static_member = raw.and_then(|raw| raw.get("group.instance.id")).filter(|_| lanes > 1);
-        if let Some(value) = static_member {
-            let message = format!("`group.instance.id` names one consumer, and there are {lanes} lanes");
-            self.key_problem(value.node, message, Some("leave it out or write `lanes: 1`".to_owned()));
-        }
+    pub(super) fn consumer_properties(&mut self, raw: Option<&Raw>) -> Properties {
         self.properties(raw, &CONSUMER_OWNED)
     }
 
