@@ -36,6 +36,12 @@ guests:
 golden:
     UPDATE_GOLDEN=1 cargo test --release -p wasmill --locked
 
+# prove it: faults strike real servers and hosts, and every record is looked for; `just chaos --minutes 30 --faults 300`
+chaos *ARGS:
+    scripts/guests/build.sh
+    cargo build --release --locked -p wasmill
+    cargo run --release --locked -p e2e --bin chaos -- {{ARGS}}
+
 # measure: `just bench boundary`; bench/README.md says what the lines mean
 bench *ARGS:
     cargo run --release -p bench -- {{ARGS}}

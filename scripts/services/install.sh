@@ -77,5 +77,5 @@ install_redis() { packages redis-server redis-server; }
 packages python3 python3
 packages setpriv util-linux
 for service in $(chosen "$@"); do
-    "install_$service"
+    case $service in broker?) install_kafka ;; *) "install_$service" ;; esac
 done

@@ -5,6 +5,8 @@ KAFKA_VERSION=4.1.1
 ELASTICSEARCH_VERSION=8.19.21
 SLF4J_VERSION=1.7.36
 ALL_SERVICES=(kafka elasticsearch redis)
+# Instead of `kafka`: see start_broker.
+CLUSTER=(broker1 broker2 broker3)
 
 # Where what is installed is kept, for all runs of this user.
 SERVICES_HOME=${WASMILL_SERVICES_HOME:-$HOME/.cache/wasmill-services}
@@ -13,12 +15,21 @@ say() { echo "services: $*" >&2; }
 die() { say "$@"; exit 1; }
 
 # The services named, or all.
-chosen() { if [ $# -gt 0 ]; then printf '%s\n' "$@"; else printf '%s\n' "${ALL_SERVICES[@]}"; fi; }
+chosen() {
+    local service
+    [ $# -gt 0 ] || set -- "${ALL_SERVICES[@]}"
+    for service in "$@"; do
+        if [ "$service" = cluster ]; then printf '%s\n' "${CLUSTER[@]}"; else echo "$service"; fi
+    done
+}
 
 java_home() { dirname "$(dirname "$(readlink -f "$(command -v java)")")"; }
 
 # A port that nobody listens on now.
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+
+# Letters alone: an id that begins with a dash would be taken for an option.
+cluster_id() { head -c 16 /dev/urandom | base64 | tr '+/' 'AB' | tr -d =; }
 
 # When a process started, in clock ticks since boot: with its pid, its identity, since pids come round again.
 started() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }
@@ -47,9 +58,10 @@ wait_for() { # DIR SERVICE SECONDS COMMAND...
 }
 
 stop_one() { # DIR SERVICE SIGNAL
-    local pid
+    local pid session
     alive "$1" "$2" || { rm -f "$1/$2.pid"; return 0; }
     read -r pid _ <"$1/$2.pid"
+    session=$(ps -o sid= -p "$pid" | tr -d ' ')
     kill "-$3" "$pid" 2>/dev/null || true
     for _ in $(seq 100); do
         alive "$1" "$2" || break
@@ -57,6 +69,8 @@ stop_one() { # DIR SERVICE SIGNAL
     done
     alive "$1" "$2" && kill -KILL "$pid" 2>/dev/null
     while alive "$1" "$2"; do sleep 0.05; done
+    # Each service has a session of its own: a launcher may have left its server behind.
+    [ -z "$session" ] || pkill -KILL -s "$session" 2>/dev/null || true
     rm -f "$1/$2.pid"
 }
 
@@ -89,13 +103,12 @@ transaction.state.log.num.partitions=4
 group.initial.rebalance.delay.ms=0
 log.retention.ms=-1
 END
-        # Letters alone: an id that begins with a dash would be taken for an option.
-        java -cp "$libs/*" kafka.tools.StorageTool format -t "$(head -c 16 /dev/urandom | base64 | tr '+/' 'AB' | tr -d =)" \
+        java -cp "$libs/*" kafka.tools.StorageTool format -t "$(cluster_id)" \
             -c "$dir/kafka/server.properties" >>"$dir/kafka.log" 2>&1
     fi
     setsid java -Xmx512m -Dwasmill.dir="$dir" -cp "$libs/*" kafka.Kafka "$dir/kafka/server.properties" >>"$dir/kafka.log" 2>&1 </dev/null &
     note "$dir" kafka $!
-    wait_for "$dir" kafka 60 grep -q "Kafka Server started" "$dir/kafka.log"
+    wait_for "$dir" kafka 180 grep -q "Kafka Server started" "$dir/kafka.log"
     wait_for "$dir" kafka 60 bash -c "exec 3<>/dev/tcp/127.0.0.1/$port"
 }
 
@@ -128,7 +141,7 @@ END
     setsid "${run[@]}" ES_JAVA_HOME="$(java_home)" ES_PATH_CONF="$dir/elasticsearch/config" ES_TMPDIR="$dir/elasticsearch/tmp" \
         ES_JAVA_OPTS="-Xms512m -Xmx512m -Dwasmill.dir=$dir" "$home/bin/elasticsearch" >>"$dir/elasticsearch.log" 2>&1 </dev/null &
     note "$dir" elasticsearch $!
-    wait_for "$dir" elasticsearch 120 \
+    wait_for "$dir" elasticsearch 300 \
         curl -sf "http://127.0.0.1:$port/_cluster/health?wait_for_status=yellow&timeout=1s"
     # The script starts the server as a child of its launcher: that one is the service.
     local server
@@ -138,8 +151,64 @@ END
 
 start_redis() { # DIR PORT
     local dir=$1 port=$2
-    setsid redis-server --bind 127.0.0.1 --port "$port" --dir "$dir/redis" --appendonly yes --save '' \
+    setsid redis-server --bind 127.0.0.1 --port "$port" --dir "$dir/redis" --appendonly yes --appendfsync no --save '' \
         --logfile "$dir/redis.log" --pidfile "$dir/redis/own.pid" >>"$dir/redis.log" 2>&1 </dev/null &
     note "$dir" redis $!
     wait_for "$dir" redis 20 redis-cli -p "$port" ping
+}
+
+# Three brokers of one cluster (replication 3, at least 2 in sync), each a controller too. The port in DIR/brokerN.port
+# is for the others and for whoever wants the straight way (listener INSIDE). Where DIR/brokerN.outside says
+# "PORT ADVERTISED", there is a second listener on PORT whose clients are sent to ADVERTISED: a proxy's place.
+start_broker1() { start_broker 1 "$@"; }
+start_broker2() { start_broker 2 "$@"; }
+start_broker3() { start_broker 3 "$@"; }
+
+start_broker() { # NUMBER DIR PORT
+    local node=$1 dir=$2 port=$3 libs=$SERVICES_HOME/kafka-$KAFKA_VERSION/libs
+    local service=broker$node properties=$2/broker$1/server.properties
+    if [ ! -s "$properties" ]; then
+        # Whoever comes first settles what all share.
+        exec 8>"$dir/cluster.lock"
+        flock 8
+        [ -s "$dir/cluster" ] || echo "$(free_port) $(free_port) $(free_port) $(cluster_id)" >"$dir/cluster"
+        flock -u 8
+        local controllers id outside advertised
+        read -r controllers[1] controllers[2] controllers[3] id <"$dir/cluster"
+        local listeners="INSIDE://127.0.0.1:$port" advertise="INSIDE://127.0.0.1:$port"
+        if [ -s "$dir/$service.outside" ]; then
+            read -r outside advertised <"$dir/$service.outside"
+            listeners+=",OUTSIDE://127.0.0.1:$outside" advertise+=",OUTSIDE://127.0.0.1:$advertised"
+        fi
+        cat >"$properties" <<END
+process.roles=broker,controller
+node.id=$node
+controller.quorum.voters=1@127.0.0.1:${controllers[1]},2@127.0.0.1:${controllers[2]},3@127.0.0.1:${controllers[3]}
+listeners=$listeners,CONTROLLER://127.0.0.1:${controllers[$node]}
+advertised.listeners=$advertise
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=INSIDE
+listener.security.protocol.map=INSIDE:PLAINTEXT,OUTSIDE:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs=$dir/$service/data
+num.partitions=6
+default.replication.factor=3
+min.insync.replicas=2
+auto.create.topics.enable=true
+offsets.topic.replication.factor=3
+offsets.topic.num.partitions=6
+transaction.state.log.replication.factor=3
+transaction.state.log.min.isr=2
+transaction.state.log.num.partitions=6
+group.initial.rebalance.delay.ms=0
+broker.session.timeout.ms=4000
+broker.heartbeat.interval.ms=500
+replica.lag.time.max.ms=6000
+log.retention.ms=-1
+END
+        java -cp "$libs/*" kafka.tools.StorageTool format -t "$id" -c "$properties" >>"$dir/$service.log" 2>&1
+    fi
+    setsid java -Xmx320m -Dwasmill.dir="$dir" -cp "$libs/*" kafka.Kafka "$properties" >>"$dir/$service.log" 2>&1 </dev/null &
+    note "$dir" "$service" $!
+    wait_for "$dir" "$service" 300 grep -q "Kafka Server started" "$dir/$service.log"
+    wait_for "$dir" "$service" 60 bash -c "exec 3<>/dev/tcp/127.0.0.1/$port"
 }

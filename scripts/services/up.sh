@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Starts services on free ports of the loopback interface, in one temporary folder, and prints where they are:
 #   WASMILL_SERVICES_DIR=...  WASMILL_TEST_KAFKA=...  WASMILL_TEST_ELASTICSEARCH=...  WASMILL_TEST_REDIS=...
-# Usage: up.sh [--dir DIR] [--watch-pid PID] [kafka] [elasticsearch] [redis]; by default all services.
+# Usage: up.sh [--dir DIR] [--watch-pid PID] [kafka|cluster] [elasticsearch] [redis]; by default kafka, elasticsearch and
+# redis. A cluster has three brokers, with WASMILL_TEST_KAFKA naming all of them.
 # With --watch-pid everything is stopped and removed when that process ends.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -37,12 +38,15 @@ for start in "${starting[@]}"; do wait "$start" || failed=1; done
 
 {
     echo "WASMILL_SERVICES_DIR=$dir"
+    brokers=
     for service in "${services[@]}"; do
         port=$(cat "$dir/$service.port")
         case $service in
         kafka) echo "WASMILL_TEST_KAFKA=127.0.0.1:$port" ;;
+        broker?) brokers+=,127.0.0.1:$port ;;
         elasticsearch) echo "WASMILL_TEST_ELASTICSEARCH=http://127.0.0.1:$port" ;;
         redis) echo "WASMILL_TEST_REDIS=redis://127.0.0.1:$port" ;;
         esac
     done
+    [ -z "$brokers" ] || echo "WASMILL_TEST_KAFKA=${brokers#,}"
 } | tee "$dir/env"

@@ -129,3 +129,62 @@ fn a_swap_takes_place_between_transactions_and_a_clean_stop_leaves_none_open() {
         assert_eq!(value["mark"], mark, "record {number}, began {began:?}");
     }
 }
+
+#[test]
+fn a_host_that_slept_while_another_took_over_cannot_commit_what_it_had_open() {
+    const RECORDS: u64 = 80_000;
+    let (from, to) = (Topic::new("in"), Topic::new("out"));
+    let mut hosts = [Host::start(), Host::start()];
+    let partitions =
+        |host: &Host| host.status("sleep")["partitions"][&from.name].as_object().map_or(0, |all| all.len());
+    for host in &hosts {
+        host.cli(&["push", &guest("log-clean"), "log-clean@1"]).ok();
+        host.apply("sleep", &pipeline("sleep", &from, &to, "exactly-once")).ok();
+    }
+    wait_until("two partitions each", || hosts.iter().all(|host| partitions(host) == 2));
+    std::thread::scope(|scope| {
+        scope.spawn(|| from.write(0, (0..RECORDS).map(line)));
+        wait_until("records", || hosts[0].through("sleep") > 1000);
+        hosts[0].signal("STOP");
+        wait_until("all partitions at the other", || partitions(&hosts[1]) == 4);
+        hosts[0].signal("CONT");
+    });
+    wait_until("the sleeper back in the group", || hosts.iter().all(|host| partitions(host) == 2));
+    wait_until("the end", || hosts.iter().all(|host| host.status("sleep")["lag"] == 0));
+    for host in &mut hosts {
+        assert_eq!(host.terminate(), Some(0), "{}", host.log());
+    }
+    check_once(&to.read_all(), (0..RECORDS).filter(|number| !is_bad(*number)));
+}
+
+#[test]
+fn a_record_that_the_broker_refuses_is_a_dead_letter_of_the_next_transaction() {
+    const RECORDS: u64 = 2000;
+    let (from, to) = (Topic::new("in"), Topic::with("out", &[("max.message.bytes", "20000")]));
+    let host = Host::start();
+    host.cli(&["push", &guest("log-clean"), "log-clean@1"]).ok();
+    // Small batches, so that the broker refuses one record and not its neighbours.
+    let yaml = pipeline("refused", &from, &to, "exactly-once");
+    let one = format!("topic: {}, properties: {{ batch.size: 1000 }}", to.name);
+    let yaml = yaml.replace(&format!("topic: {} ", to.name), &format!("{one} "));
+    let dead = format!("topic: {}.dead, properties: {{ batch.size: 1000 }}", to.name);
+    let yaml = yaml.replace(&format!("topic: {}.dead", to.name), &dead);
+    host.apply("refused", &yaml).ok();
+    let is_large = |number: u64| number % 1000 == 500;
+    from.write(
+        0,
+        (0..RECORDS).map(|number| match is_large(number) {
+            true => format!(r#"{{"n":{number},"text":"{}"}}"#, "x".repeat(50_000)),
+            false => line(number),
+        }),
+    );
+    wait_until("the end", || host.through("refused") >= RECORDS && host.status("refused")["lag"] == 0);
+    let dead = Topic { name: format!("{}.dead", to.name), partitions: 4 };
+    let letters = dead.read_all();
+    check_once(&letters, (0..RECORDS).filter(|number| is_bad(*number) || is_large(*number)));
+    for letter in letters.iter().filter(|letter| is_large(number(letter))) {
+        let reason = &letter.headers["__connect.errors.exception.message"];
+        assert!(reason.contains("sink `out`") && reason.to_lowercase().contains("too large"), "{reason}");
+    }
+    check_once(&to.read_all(), (0..RECORDS).filter(|number| !is_bad(*number) && !is_large(*number)));
+}

@@ -5,4 +5,5 @@ mod delivery;
 mod exactly_once;
 mod faults;
 mod refusals;
+mod scale;
 mod sinks;

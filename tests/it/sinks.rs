@@ -259,6 +259,70 @@ fn what_a_module_says_becomes_ops_targets_and_versions() {
 }
 
 #[test]
+fn with_versions_old_news_and_repetitions_change_nothing() {
+    const RECORDS: u64 = 2000;
+    let (from, host) = (Topic::new("in"), Host::start());
+    let (index, mut keys) = (Index::new("versions"), Keys::new("versions"));
+    host.cli(&["push", &guest("identity"), "identity@1"]).ok();
+    host.cli(&["push", &guest("all-ops"), "all-ops@1"]).ok();
+    let sinks = [
+        ("es", elasticsearch(&index, "\", id: \"{key}\", versions: offset")),
+        ("list", redis(&keys, "l{key}", "command: list, versions: offset")),
+        ("fields", redis(&keys, "f{partition}", "command: hash, field: \"{key}\", versions: offset")),
+        ("once", redis(&keys, "o{key}", "command: string, ttl: 1h, versions: offset")),
+    ];
+    // Ten changes of each key, all in its one partition.
+    let line = |number: u64| format!(r#"{{"n":{number}}}"#);
+    from.write_keyed(0, (0..RECORDS).map(|number| ((number % 200).to_string(), Some(line(number)))));
+    // The second pipeline delivers all again, while the first may still be at it.
+    for name in ["first", "second"] {
+        host.apply(name, &pipeline(name, &from, "{ ref: identity@1 }", "out", &sinks)).ok();
+    }
+    for name in ["first", "second"] {
+        wait_until("the records", || host.through(name) == RECORDS);
+    }
+    let (mut delivered, mut ignored) = (0, 0);
+    for name in ["first", "second"] {
+        let status = host.status(name);
+        delivered += status["sinks"]["list"]["delivered"].as_u64().expect("a number");
+        ignored += status["sinks"]["list"]["ignored"].as_u64().expect("a number");
+    }
+    assert_eq!((delivered, ignored), (2 * RECORDS, RECORDS), "each was applied once");
+    let documents = index.documents();
+    for key in 0..200_u64 {
+        let changes: Vec<String> = (0..10).map(|change| line(key + 200 * change)).collect();
+        let last = changes.last().expect("a change");
+        assert_eq!(&keys.run::<Vec<String>>("LRANGE", &format!("l{key}"), &["0", "-1"]), &changes);
+        assert_eq!(&keys.run::<String>("GET", &format!("o{key}"), &[]), last);
+        assert!(keys.run::<i64>("PTTL", &format!("o{key}:versions"), &[]) > 24 * 3_600_000);
+        let field: String = keys.run("HGET", &format!("f{}", key % 4), &[&key.to_string()]);
+        assert_eq!(&field, last);
+        assert_eq!(documents[&key.to_string()].1, serde_json::from_str::<Value>(last).expect("JSON"));
+    }
+
+    // What the module says: the older one comes last and is left alone.
+    let versions = [redis(&keys, "m{key}", "command: string, versions: module")];
+    let from = Topic::new("in");
+    let said = pipeline("said", &from, "{ ref: all-ops@1 }", "out", &[("cache", versions[0].clone())]);
+    host.apply("said", &said).ok();
+    let said = [
+        json!({"key": "a", "version": 7, "value": "new"}),
+        json!({"key": "a", "version": 6, "value": "old"}),
+        json!({"key": "b", "version": 9, "value": "x"}),
+        json!({"key": "b", "version": 10, "op": "delete"}),
+        json!({"key": "b", "version": 9, "value": "x"}),
+        json!({"key": "c", "value": "1"}),
+        json!({"key": "c", "value": "2"}),
+    ];
+    for (number, said) in (0..).zip(&said) {
+        from.write(4 * number, std::iter::once(said.to_string()));
+    }
+    wait_until("the records", || host.through("said") == said.len() as u64);
+    let left = ["ma", "mb", "mc"].map(|key| keys.run::<Option<String>>("GET", key, &[]));
+    assert_eq!(left, [Some("new".into()), None, Some("2".into())]);
+}
+
+#[test]
 fn a_server_that_is_not_what_it_should_be_is_said() {
     let (from, host, keys) = (Topic::new("in"), Host::start(), Keys::new("wrong"));
     host.cli(&["push", &guest("identity"), "identity@1"]).ok();

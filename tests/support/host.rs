@@ -5,11 +5,12 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
 
-use crate::{services::root, wait_until};
+use crate::{PATIENCE, services::root, wait_until};
 
 /// The program, built before the tests run.
 fn program() -> PathBuf {
@@ -64,17 +65,40 @@ impl Host {
 
     /// `kill -9`, and a start with the same data directory.
     pub fn kill_and_restart(&mut self) {
+        self.kill();
+        self.restart();
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
         self.child.kill().expect("killed");
         self.child.wait().expect("ended");
+    }
+
+    /// A start with the same data directory, after an end.
+    pub fn restart(&mut self) {
         self.child = spawn(self.folder.path(), self.port);
         self.wait_ready();
     }
 
-    /// SIGTERM; answers the exit code.
+    /// Sends a signal by its name.
+    pub fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([&format!("-{signal}"), &self.child.id().to_string()]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+
+    /// SIGTERM; answers the exit code, or none where the host does not end: it is killed then.
     pub fn terminate(&mut self) -> Option<i32> {
-        let killed = Command::new("kill").arg(self.child.id().to_string()).status().expect("kill runs");
-        assert!(killed.success());
-        self.child.wait().expect("ended").code()
+        self.signal("TERM");
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                return status.code();
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.kill();
+        None
     }
 
     /// Runs a verb with `--json`.

@@ -7,6 +7,8 @@ use std::{
 
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer},
     error::RDKafkaErrorCode,
     message::Headers,
@@ -47,6 +49,19 @@ impl Topic {
     /// Made by the broker at the first write: it has four partitions then.
     pub fn new(name: &str) -> Self {
         let topic = Self { name: unique(name), partitions: 4 };
+        topic.create();
+        topic
+    }
+
+    /// With properties of its own.
+    pub fn with(name: &str, properties: &[(&str, &str)]) -> Self {
+        let topic = Self { name: unique(name), partitions: 4 };
+        let admin: AdminClient<DefaultClientContext> = config().create().expect("a client");
+        let one = NewTopic::new(&topic.name, topic.partitions, TopicReplication::Fixed(1));
+        let one = properties.iter().fold(one, |one, (name, value)| one.set(name, value));
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let made = runtime.block_on(admin.create_topics([&one], &AdminOptions::new())).expect("an answer");
+        made.into_iter().for_each(|topic| drop(topic.expect("a topic")));
         topic.create();
         topic
     }

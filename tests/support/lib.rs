@@ -13,7 +13,7 @@ pub use host::{Answer, Host, guest};
 pub use kafka::{Read, Topic, timestamp};
 pub use proxy::{Network, Proxy};
 pub use redis::Keys;
-pub use services::services;
+pub use services::{Services, root, services, use_services};
 
 use std::{
     sync::atomic::{AtomicU32, Ordering::Relaxed},
@@ -33,7 +33,7 @@ pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
 }
 
 /// A name that no other test of this or another run has.
-pub(crate) fn unique(name: &str) -> String {
+pub fn unique(name: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     format!("{name}-{}-{}", std::process::id(), COUNT.fetch_add(1, Relaxed))
 }

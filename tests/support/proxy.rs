@@ -22,6 +22,8 @@ pub enum Network {
     Hangs,
     /// Connections are closed, new ones at once.
     Cut,
+    /// Some 64 KiB get through in each direction of each connection, 50 times a second.
+    Slow,
 }
 
 /// See the module's documentation. Ends when it is dropped.
@@ -71,7 +73,7 @@ impl Drop for Proxy {
 }
 
 fn network_of(told: &AtomicU8) -> Network {
-    [Network::Works, Network::Hangs, Network::Cut][usize::from(told.load(Relaxed))]
+    [Network::Works, Network::Hangs, Network::Cut, Network::Slow][usize::from(told.load(Relaxed))]
 }
 
 fn forward(mut from: TcpStream, mut to: TcpStream, told: &AtomicU8, over: &AtomicBool) {
@@ -81,6 +83,9 @@ fn forward(mut from: TcpStream, mut to: TcpStream, told: &AtomicU8, over: &Atomi
         if network_of(told) == Network::Hangs {
             thread::sleep(LOOK);
             continue;
+        }
+        if network_of(told) == Network::Slow {
+            thread::sleep(LOOK);
         }
         match from.read(&mut bytes) {
             Ok(0) => break,

@@ -12,8 +12,13 @@ pub struct Keys {
 
 impl Keys {
     pub fn new(name: &str) -> Self {
+        Self::of(&unique(name))
+    }
+
+    /// Keys that begin with this.
+    pub fn of(prefix: &str) -> Self {
         let client = redis::Client::open(services().redis.as_str()).expect("an address");
-        Self { prefix: unique(name), connection: client.get_connection().expect("a connection") }
+        Self { prefix: prefix.into(), connection: client.get_connection().expect("a connection") }
     }
 
     /// The full key.
@@ -22,7 +27,7 @@ impl Keys {
     }
 
     /// The texts of many keys.
-    pub fn texts(&mut self, rests: &[u64]) -> Vec<Option<String>> {
+    pub fn texts(&mut self, rests: &[impl std::fmt::Display]) -> Vec<Option<String>> {
         let keys: Vec<String> = rests.iter().map(|rest| self.key(rest)).collect();
         self.connection.mget(keys).expect("texts")
     }

@@ -13,19 +13,26 @@ pub struct Services {
 }
 
 /// The project's root.
-pub(crate) fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the project")
+}
+
+static SERVICES: OnceLock<Services> = OnceLock::new();
+
+/// Takes these servers for the whole run; for programs that started their own. Does nothing after the first use.
+pub fn use_services(services: Services) {
+    drop(SERVICES.set(services));
 }
 
 /// Starts the services with the first call. Where the environment names all of them (`WASMILL_TEST_KAFKA`,
 /// `WASMILL_TEST_ELASTICSEARCH`, `WASMILL_TEST_REDIS`, as `up.sh` prints them) those are taken.
 pub fn services() -> &'static Services {
-    static SERVICES: OnceLock<Services> = OnceLock::new();
     SERVICES.get_or_init(|| Services::find(|name| std::env::var(name).ok()).unwrap_or_else(start))
 }
 
 impl Services {
-    fn find(address: impl Fn(&str) -> Option<String>) -> Option<Self> {
+    /// From the variables that `up.sh` prints.
+    pub fn find(address: impl Fn(&str) -> Option<String>) -> Option<Self> {
         Some(Self {
             kafka: address("WASMILL_TEST_KAFKA")?,
             elasticsearch: address("WASMILL_TEST_ELASTICSEARCH")?,

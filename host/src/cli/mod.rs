@@ -1,7 +1,8 @@
 //! The command line: `wasmill VERB`. Each verb is a file; all share how they fail and how they print.
 //!
 //! Exit codes: 0 done; 1 failed; 2 wrong usage; 3 the host cannot be reached; 4 what was asked for is not there;
-//! 5 the host refused.
+//! 5 the host refused. Of `run` also: 6 ended before all that was in flight was delivered; 7 ended at once, by a second
+//! signal.
 
 mod args;
 mod author;

@@ -21,6 +21,13 @@ use crate::{
 /// Threads for the admin API and for sinks that speak to servers; lanes have their own.
 const WORKERS: usize = 2;
 
+/// Exit code of a host that had to end before all that was in flight was delivered.
+const LEFT: u8 = 6;
+/// And of one that was told to end at once.
+const AT_ONCE: i32 = 7;
+/// For clients to be closed, after the drain: one that has lost its cluster can take as long as it likes.
+const CLOSING: Duration = Duration::from_secs(15);
+
 pub(super) fn run(args: Run, token_file: Option<&Path>) -> Result<ExitCode, Failure> {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
@@ -46,6 +53,7 @@ pub(super) fn run(args: Run, token_file: Option<&Path>) -> Result<ExitCode, Fail
     let left = runtime.block_on(serve(controller, &args, token, drain))?;
     if left > 0 {
         tracing::warn!(left, "stopped with batches in flight: they will be delivered again");
+        return Ok(ExitCode::from(LEFT));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -94,8 +102,12 @@ async fn serve(
     let draining = tokio::task::spawn_blocking(move || controller.shutdown(drain));
     let left = tokio::select! {
         left = draining => left.map_err(Failure::failed)?,
-        _ = terminate.recv() => std::process::exit(1),
-        _ = interrupt.recv() => std::process::exit(1),
+        () = tokio::time::sleep(drain + CLOSING) => {
+            tracing::warn!("a client does not close: what is in flight will be delivered again");
+            std::process::exit(LEFT.into())
+        }
+        _ = terminate.recv() => std::process::exit(AT_ONCE),
+        _ = interrupt.recv() => std::process::exit(AT_ONCE),
     };
     drop(stop);
     server.abort();

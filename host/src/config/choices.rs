@@ -8,6 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use super::{
     names::did_you_mean,
     pipeline::{Delivery, Start},
+    sinks::Versions,
     value::{Leaf, Wrong},
 };
 use crate::output::Op;
@@ -33,6 +34,10 @@ impl Choice for Delivery {
 impl Choice for Op {
     const WORDS: &'static [(&'static str, Self)] =
         &[("put", Self::Put), ("create", Self::Create), ("merge", Self::Merge), ("delete", Self::Delete)];
+}
+
+impl Choice for Versions {
+    const WORDS: &'static [(&'static str, Self)] = &[("module", Self::Module), ("offset", Self::Offset)];
 }
 
 /// The commands of a Redis sink, before their options are known.

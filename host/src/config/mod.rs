@@ -40,7 +40,7 @@ pub use pipeline::{Backoff, BatchPolicy, DeadLetter, Delivery, Errors, KafkaSour
 pub use problem::{ConfigError, Problem};
 pub use schema::schema;
 pub use secret::{Properties, Secret};
-pub use sinks::{BulkPolicy, ElasticsearchAuth, ElasticsearchSink, KafkaSink, RedisCommand, RedisSink, Sink};
+pub use sinks::{BulkPolicy, ElasticsearchAuth, ElasticsearchSink, KafkaSink, RedisCommand, RedisSink, Sink, Versions};
 pub use template::{BadTemplate, Part, Template};
 pub use variables::{Environment, NoVariables, Resolve};
 

@@ -43,6 +43,7 @@ pub struct ElasticsearchSink {
     pub id: Option<Template>,
     /// What to do with a record for which the module says nothing. Without it: put, or delete if there is no value.
     pub op: Option<Op>,
+    pub versions: Versions,
     pub batch: BulkPolicy,
     /// Requests in flight at a time, 1..=16.
     pub workers: usize,
@@ -50,6 +51,15 @@ pub struct ElasticsearchSink {
     pub ca: Option<PathBuf>,
     /// Of one request.
     pub timeout: Duration,
+}
+
+/// What is taken for a record's version: of two records of the same thing, the one with the higher version stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Versions {
+    /// What the module says; a record without one is written unconditionally.
+    Module,
+    /// The record's offset. Records of one thing have to come from one partition.
+    Offset,
 }
 
 /// Who to be for Elasticsearch.
@@ -80,6 +90,8 @@ pub struct RedisSink {
     pub command: RedisCommand,
     /// The key, or the channel of `publish`.
     pub key: Template,
+    /// Without it: versions are not looked at.
+    pub versions: Option<Versions>,
     /// Connections, 1..=16.
     pub workers: usize,
     /// Of one pipeline of commands.

@@ -16,12 +16,12 @@ use std::{
     ptr::{self, NonNull},
     rc::Rc,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rdkafka::{
     Message as _, Offset, TopicPartitionList,
-    consumer::{BaseConsumer, CommitMode, Consumer as _, RebalanceProtocol},
+    consumer::{BaseConsumer, CommitMode, Consumer as _},
     error::KafkaError as RdError,
 };
 use rdkafka_sys as sys;
@@ -34,6 +34,10 @@ use super::{
 
 /// How long a question to the brokers may take at assignment, when nothing else can go on anyway.
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long leaving a group may take: librdkafka waits for requests under way, among them a join that may take as long
+/// as the whole group does.
+const CLOSING: Duration = Duration::from_secs(10);
 
 pub(super) type Client = BaseConsumer<Context>;
 
@@ -80,9 +84,11 @@ impl Consumer {
     /// # Errors
     /// A property that librdkafka does not know, or a value that it refuses.
     pub fn new(settings: &Settings, group: &str, topics: &[String]) -> Result<Self, KafkaError> {
-        let client: Client = settings
-            .consumer(group)
-            .create_with_context(Context::default())
+        let config = settings.consumer(group);
+        let is = |name: &str, word: &str| config.get(name).is_some_and(|value| value.contains(word));
+        let cooperative = is("partition.assignment.strategy", "cooperative") || is("group.protocol", "consumer");
+        let client: Client = config
+            .create_with_context(Context::new(cooperative))
             .map_err(|error| KafkaError::new("create a consumer", error))?;
         // SAFETY: the client is alive; the queue is destroyed before it (field order of `DataQueue`'s owner below).
         let queue = unsafe { sys::rd_kafka_queue_new(client.client().native_ptr()) };
@@ -166,9 +172,10 @@ impl Consumer {
     /// librdkafka refuses, for instance because the consumer is fenced.
     pub fn unassign(&self, partitions: &[Partition]) -> Result<(), KafkaError> {
         let list = to_list(partitions.iter().map(|partition| (partition, Offset::Invalid)))?;
-        let given_up = match self.client.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => self.client.incremental_unassign(&list),
-            _ => self.client.unassign(),
+        self.client.context().answer();
+        let given_up = match self.client.context().cooperative {
+            true => self.client.incremental_unassign(&list),
+            false => self.client.unassign(),
         };
         given_up.map_err(|error| KafkaError::new("unassign", error))
     }
@@ -229,12 +236,6 @@ impl Consumer {
         (error == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0).then_some(high)
     }
 
-    /// From now on a rebalance is answered by giving everything up: the client, dropped with the last of its messages,
-    /// leaves the group. What is in flight should be settled and committed before. Also done on drop.
-    pub fn close(&self) {
-        self.client.context().close();
-    }
-
     pub(super) fn native(&self) -> *mut sys::rd_kafka_t {
         self.client.client().native_ptr()
     }
@@ -287,17 +288,32 @@ impl Consumer {
     }
 
     fn take_up(&self, list: &TopicPartitionList) -> Result<(), KafkaError> {
-        let taken = match self.client.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => self.client.incremental_assign(list),
-            _ => self.client.assign(list),
+        self.client.context().answer();
+        let taken = match self.client.context().cooperative {
+            true => self.client.incremental_assign(list),
+            false => self.client.assign(list),
         };
         taken.map_err(|error| KafkaError::new("assign", error))
     }
 }
 
 impl Drop for Consumer {
+    /// Leaves the group. What is in flight should be settled and committed before. A client that does not close in time
+    /// is left behind: rust-rdkafka would wait for it for ever.
     fn drop(&mut self) {
-        self.close();
+        let context = self.client.context();
+        context.close(&self.client);
+        if let Err(error) = self.client.close_queue() {
+            tracing::debug!(%error, "close a consumer");
+        }
+        let deadline = Instant::now() + CLOSING;
+        while !self.client.closed() && Instant::now() < deadline {
+            drop(self.client.poll(Duration::from_millis(50)));
+        }
+        if !self.client.closed() || !context.answered(Duration::from_secs(1)) {
+            tracing::warn!("a consumer does not close, and is left behind");
+            std::mem::forget(Rc::clone(&self.client));
+        }
     }
 }
 

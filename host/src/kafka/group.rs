@@ -2,17 +2,21 @@
 
 use std::{
     collections::VecDeque,
+    ptr,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
 use rdkafka::{
     ClientContext, TopicPartitionList,
     config::RDKafkaLogLevel,
-    consumer::{BaseConsumer, Consumer as _, ConsumerContext, RebalanceProtocol},
+    consumer::{BaseConsumer, Consumer as _, ConsumerContext},
     error::{KafkaError as RdError, KafkaResult},
     types::{RDKafkaErrorCode, RDKafkaRespErr},
 };
+use rdkafka_sys as sys;
 
 use super::{
     KafkaError,
@@ -23,21 +27,111 @@ use super::{
 /// Errors noted between two polls, at most: an unreachable broker repeats itself.
 const NOTED_MAX: usize = 256;
 
-#[derive(Default)]
+/// For an answer that is given while closing.
+const ANSWER_WAIT: Duration = Duration::from_secs(1);
+
 pub(super) struct Context {
+    /// Partitions come and go one by one (KIP-429), not all at once.
+    pub(super) cooperative: bool,
     noted: Mutex<VecDeque<Event>>,
+    /// A rebalance that the owner was told of and has not answered: librdkafka waits for the answer, also in a close.
+    open: Mutex<Option<Rebalance>>,
     closing: AtomicBool,
+    /// Answers that were given while closing: see [`Context::decline`].
+    answers: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// What the group asks of the consumer.
+struct Rebalance {
+    assign: bool,
+    partitions: TopicPartitionList,
+}
+
+/// A client on another thread than its own.
+struct Native(*mut sys::rd_kafka_t);
+
+// SAFETY: librdkafka is thread-safe; whoever has answers under way keeps the client alive (`Context::answered`).
+unsafe impl Send for Native {}
+
+impl Native {
+    /// Gives everything up. May never come back: librdkafka leaves a call unanswered that comes when it has left the
+    /// group (rdkafka_cgrp.c, "served with a no-op").
+    fn decline(self, cooperative: bool, rebalance: &Rebalance) {
+        let Self(rk) = self;
+        let nothing = TopicPartitionList::new();
+        // SAFETY: client and lists are alive; an error object is ours to destroy.
+        unsafe {
+            let error = match (cooperative, rebalance.assign) {
+                (true, true) => sys::rd_kafka_incremental_assign(rk, nothing.ptr()),
+                (true, false) => sys::rd_kafka_incremental_unassign(rk, rebalance.partitions.ptr()),
+                (false, _) => {
+                    sys::rd_kafka_assign(rk, ptr::null());
+                    ptr::null_mut()
+                }
+            };
+            if !error.is_null() {
+                sys::rd_kafka_error_destroy(error);
+            }
+        }
+    }
 }
 
 impl Context {
+    pub(super) fn new(cooperative: bool) -> Self {
+        Self {
+            cooperative,
+            noted: Mutex::default(),
+            open: Mutex::default(),
+            closing: AtomicBool::new(false),
+            answers: Mutex::default(),
+        }
+    }
+
     /// Moves what was noted into `events`.
     pub(super) fn take(&self, events: &mut Vec<Event>) {
         events.extend(self.noted.lock().drain(..));
     }
 
-    /// From now on a rebalance is answered here, by giving everything up.
-    pub(super) fn close(&self) {
+    /// The owner answers the rebalance that it was told of.
+    pub(super) fn answer(&self) {
+        self.open.lock().take();
+    }
+
+    /// From now on a rebalance is answered here, by giving everything up; so is one that waits for its answer.
+    pub(super) fn close(&self, client: &BaseConsumer<Self>) {
         self.closing.store(true, Relaxed);
+        let open = self.open.lock().take();
+        if let Some(rebalance) = open {
+            self.decline(client, rebalance);
+        }
+    }
+
+    /// Answers on a thread of its own, and waits for it within reason.
+    fn decline(&self, client: &BaseConsumer<Self>, rebalance: Rebalance) {
+        if client.closed() {
+            return;
+        }
+        let (native, cooperative) = (Native(client.client().native_ptr()), self.cooperative);
+        let answer = thread::Builder::new().name("rebalance".into());
+        match answer.spawn(move || native.decline(cooperative, &rebalance)) {
+            Ok(answer) => self.answers.lock().push(answer),
+            Err(error) => tracing::warn!(%error, "a rebalance cannot be answered"),
+        }
+        self.answered(ANSWER_WAIT);
+    }
+
+    /// Waits for answers under way; whether there are none. Until then the client has to stay alive.
+    pub(super) fn answered(&self, wait: Duration) -> bool {
+        let deadline = Instant::now() + wait;
+        loop {
+            let mut answers = self.answers.lock();
+            answers.retain(|answer| !answer.is_finished());
+            if answers.is_empty() || Instant::now() >= deadline {
+                return answers.is_empty();
+            }
+            drop(answers);
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 
     fn note(&self, event: Event) {
@@ -65,17 +159,11 @@ impl ClientContext for Context {
 impl ConsumerContext for Context {
     fn rebalance(&self, client: &BaseConsumer<Self>, error: RDKafkaRespErr, list: &mut TopicPartitionList) {
         let assign = error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        let rebalance = Rebalance { assign, partitions: list.clone() };
         if self.closing.load(Relaxed) {
-            let answered = match client.rebalance_protocol() {
-                RebalanceProtocol::Cooperative if assign => client.incremental_assign(&TopicPartitionList::new()),
-                RebalanceProtocol::Cooperative => client.incremental_unassign(list),
-                _ => client.unassign(),
-            };
-            if let Err(error) = answered {
-                tracing::debug!(%error, "rebalance while closing");
-            }
-            return;
+            return self.decline(client, rebalance);
         }
+        *self.open.lock() = Some(rebalance);
         let partitions = from_list(list);
         let event = if assign {
             Event::Assigned(partitions)

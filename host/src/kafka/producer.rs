@@ -8,6 +8,7 @@ use std::{
     collections::HashMap,
     ffi::{CStr, CString, c_char, c_void},
     ptr::{self, NonNull},
+    sync::Arc,
     time::Duration,
 };
 
@@ -40,7 +41,8 @@ pub struct Producer {
     /// Dropped before the client: see `Drop`.
     topics: HashMap<Box<[u8]>, TopicHandle>,
     queue: NonNull<sys::rd_kafka_queue_t>,
-    client: Client<Context>,
+    /// Shared with a call that may not come back.
+    client: Arc<Client<Context>>,
     reports: Vec<*const sys::rd_kafka_message_t>,
 }
 
@@ -100,7 +102,7 @@ impl Producer {
         // SAFETY: the client is alive; the reference to its main queue is given back in `drop`.
         let queue = unsafe { sys::rd_kafka_queue_get_main(client.native_ptr()) };
         let queue = NonNull::new(queue).ok_or_else(|| KafkaError::new("create a producer", "it has no queue"))?;
-        Ok(Self { topics: HashMap::new(), queue, client, reports: Vec::new() })
+        Ok(Self { topics: HashMap::new(), queue, client: Arc::new(client), reports: Vec::new() })
     }
 
     /// The handle of a topic. Asks no broker: an unknown topic shows when its first record fails.

@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use thiserror::Error;
 
-use super::{Deps, dead_letter::DeadLetters, flight::Flight, shared::Shared, transaction::Transactions};
+use super::{
+    Deps, dead_letter::DeadLetters, flight::Flight, refused::Refused, shared::Shared, transaction::Transactions,
+};
 use crate::{
     config,
     kafka::{KafkaError, Settings, StartAt},
@@ -42,20 +44,26 @@ pub(super) fn check(spec: &config::Pipeline, deps: &Deps) -> Result<(), BuildErr
     if spec.module.grants != config::Grants::default() {
         return Err(BuildError::Grants);
     }
-    flight(spec, &stats(spec), 0, deps)?;
+    flight(spec, &stats(spec), &Arc::default(), 0, deps)?;
     Ok(())
 }
 
 pub(super) fn lane(shared: &Shared, index: usize, deps: &Deps) -> Result<(Source, Flight), BuildError> {
     let spec = &shared.spec;
-    let flight = flight(spec, &shared.sinks, index, deps)?;
+    let flight = flight(spec, &shared.sinks, &shared.refused, index, deps)?;
     let source = Source::new(&source_settings(&spec.source)).map_err(BuildError::Source)?;
     Ok((source, flight))
 }
 
 type Stats = BTreeMap<String, Arc<SinkStats>>;
 
-fn flight(spec: &config::Pipeline, stats: &Stats, lane: usize, deps: &Deps) -> Result<Flight, BuildError> {
+fn flight(
+    spec: &config::Pipeline,
+    stats: &Stats,
+    refused: &Arc<Refused>,
+    lane: usize,
+    deps: &Deps,
+) -> Result<Flight, BuildError> {
     let shared = match spec.delivery {
         config::Delivery::AtLeastOnce => None,
         config::Delivery::ExactlyOnce => shared_outlet(spec, lane, deps)?,
@@ -74,7 +82,7 @@ fn flight(spec: &config::Pipeline, stats: &Stats, lane: usize, deps: &Deps) -> R
         None => None,
         Some(config::DeadLetter { kafka }) => Some(DeadLetters::new(&kafka.topic, outlet("dead_letter", kafka)?)?),
     };
-    Ok(Flight::new(sinks, dead_letters, shared.map(Transactions::new)))
+    Ok(Flight::new(sinks, dead_letters, shared.map(|outlet| Transactions::new(outlet, Arc::clone(refused)))))
 }
 
 /// The one transactional producer of a lane; none where nothing is delivered to Kafka.

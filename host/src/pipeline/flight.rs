@@ -19,7 +19,7 @@ use crate::{
     batch::Batch,
     kafka::Partition,
     output::{Record, View},
-    sink::{Outcome, Settlement, Sink, Ticket},
+    sink::{Outcome, Rejected, Settlement, Sink, Ticket},
     source::{Assignment, Source},
 };
 
@@ -58,6 +58,15 @@ struct Tally {
     dead: u64,
 }
 
+/// Where the lane is in a partition.
+struct Place {
+    partition: Partition,
+    /// First offset that was given to the module, once there is one.
+    first: Option<i64>,
+    /// Next offset to be given to it.
+    next: Option<i64>,
+}
+
 pub(super) struct Flight {
     /// By name, in the order of the release's router.
     sinks: Vec<(String, Box<dyn Sink>)>,
@@ -66,8 +75,7 @@ pub(super) struct Flight {
     transactions: Option<Transactions>,
     ledger: Ledger,
     open: HashMap<u64, Open>,
-    /// Partition and next offset to be read, by epoch.
-    epochs: HashMap<u64, (Partition, Option<i64>)>,
+    epochs: HashMap<u64, Place>,
     batches: u64,
     rows: usize,
     bytes: usize,
@@ -104,7 +112,8 @@ impl Flight {
 
     pub(super) fn begin(&mut self, assignment: &Assignment) {
         self.ledger.begin(assignment.epoch);
-        self.epochs.insert(assignment.epoch, (assignment.partition.clone(), assignment.begins));
+        let place = Place { partition: assignment.partition.clone(), first: None, next: assignment.begins };
+        self.epochs.insert(assignment.epoch, place);
     }
 
     pub(super) fn forget(&mut self, epoch: u64) {
@@ -117,12 +126,17 @@ impl Flight {
 
     /// Next offset to be given to the module, by partition.
     pub(super) fn positions(&self) -> impl Iterator<Item = (u64, &Partition, Option<i64>)> {
-        self.epochs.iter().map(|(epoch, (partition, next))| (*epoch, partition, *next))
+        self.epochs.iter().map(|(epoch, place)| (*epoch, &place.partition, place.next))
     }
 
     /// End of what is settled of an epoch.
     pub(super) fn settled(&self, epoch: u64) -> Option<i64> {
         self.ledger.settled(epoch)
+    }
+
+    /// First offset of an epoch that was given to the module.
+    pub(super) fn first(&self, epoch: u64) -> Option<i64> {
+        self.epochs.get(&epoch)?.first
     }
 
     /// Before anything is consumed.
@@ -159,7 +173,12 @@ impl Flight {
         release: &Release,
         counters: &Counters,
     ) -> Result<(), Stuck> {
-        let letters = letters(transformed);
+        let mut letters = letters(transformed);
+        let refused = self.transactions.as_ref().map_or_else(Vec::new, |open| open.refused.of(&batch));
+        let is_refused = |row: u32| refused.binary_search_by_key(&row, |letter| letter.row).is_ok();
+        letters.retain(|letter| !is_refused(letter.row));
+        letters.extend_from_slice(&refused);
+        letters.sort_by_key(|letter| letter.row);
         if let (Some(letter), None) = (letters.first(), &self.dead_letters) {
             return Err(no_dead_letters(&batch, letter));
         }
@@ -179,12 +198,13 @@ impl Flight {
 
         let rows = batch.rows.len();
         let next = batch.rows.offset(rows - 1) + 1;
-        if let Some((_, position)) = self.epochs.get_mut(&batch.epoch) {
-            *position = Some(next);
+        if let Some(place) = self.epochs.get_mut(&batch.epoch) {
+            place.first = place.first.or(Some(batch.rows.offset(0)));
+            place.next = Some(next);
         }
         let entry = Entry { epoch: batch.epoch, batch: number };
         self.ledger.enter(entry, next, deliveries);
-        let tally = tally(transformed, rows, letters.len());
+        let tally = tally(transformed, rows, letters.len(), &is_refused);
         if deliveries == 0 {
             tally.count(counters);
             return Ok(());
@@ -196,7 +216,9 @@ impl Flight {
             self.waiting[sink] += 1;
             let mut records = parts.iter().flat_map(|part| {
                 let view = View { batch: &batch, base: part.base, output: &part.output };
-                view.records().filter(|record: &Record<'_>| release.router.takes(sink, record))
+                view.records().filter(|record: &Record<'_>| {
+                    release.router.takes(sink, record) && (refused.is_empty() || !is_refused(record.row))
+                })
             });
             self.sinks[sink].1.deliver(Ticket { batch: number, sink: sink as u16 }, &batch, &mut records);
         }
@@ -235,6 +257,7 @@ impl Flight {
                     let reason = rejected.first().map_or("", |rejected| &rejected.reason);
                     return Err(Stuck::Failed(format!("the dead letter topic takes no dead letter: {reason}")));
                 }
+                Outcome::Rejected(rejected) if self.in_transaction() => return Err(self.refuse(ticket.batch, rejected)),
                 Outcome::Rejected(rejected) => {
                     let letters: Vec<_> = rejected
                         .into_iter()
@@ -253,6 +276,19 @@ impl Flight {
         }
         self.settled = settled;
         Ok(())
+    }
+
+    /// Gives the transaction up for rows that the broker refused: librdkafka cannot commit it any more.
+    fn refuse(&self, batch: u64, rejected: Vec<Rejected>) -> Stuck {
+        let reason = rejected.first().map_or_else(String::new, |rejected| rejected.reason.clone());
+        if let (Some(transactions), Some(open)) = (&self.transactions, self.open.get(&batch)) {
+            if let (None, Some(first)) = (&self.dead_letters, rejected.first()) {
+                let letter = DeadLetter { row: first.row, stage: STAGE_SINK, reason, backtrace: vec![] };
+                return no_dead_letters(&open.batch, &letter);
+            }
+            transactions.refused.note(&open.batch, rejected);
+        }
+        Stuck::Restart(format!("a record was refused within a transaction: {reason}"))
     }
 
     /// Sends rows that a sink refused to the dead letters; the open delivery is theirs from now on.
@@ -346,8 +382,8 @@ impl Flight {
 }
 
 /// Next offsets by partition.
-fn named(epochs: &HashMap<u64, (Partition, Option<i64>)>, taken: Vec<(u64, i64)>) -> Vec<(Partition, i64)> {
-    taken.into_iter().filter_map(|(epoch, next)| Some((epochs.get(&epoch)?.0.clone(), next))).collect()
+fn named(epochs: &HashMap<u64, Place>, taken: Vec<(u64, i64)>) -> Vec<(Partition, i64)> {
+    taken.into_iter().filter_map(|(epoch, next)| Some((epochs.get(&epoch)?.partition.clone(), next))).collect()
 }
 
 impl Tally {
@@ -361,11 +397,17 @@ impl Tally {
     }
 }
 
-fn tally(transformed: &Transformed, rows: usize, dead: usize) -> Tally {
-    let out: usize = transformed.parts.iter().map(|part| part.output.rows.len()).sum();
-    // Distinct rows that came out; rows never descend, so equal ones are neighbours.
-    let kept: usize =
-        transformed.parts.iter().map(|part| part.output.rows.chunk_by(|before, after| before == after).count()).sum();
+fn tally(transformed: &Transformed, rows: usize, dead: usize, is_refused: &dyn Fn(u32) -> bool) -> Tally {
+    let (mut out, mut kept) = (0, 0);
+    for part in &transformed.parts {
+        // Rows never descend, so equal ones are neighbours.
+        for of_row in part.output.rows.chunk_by(|before, after| before == after) {
+            if of_row.first().is_some_and(|row| !is_refused(part.base + row)) {
+                out += of_row.len();
+                kept += 1;
+            }
+        }
+    }
     Tally { rows: rows as u64, out: out as u64, dropped: (rows - kept - dead) as u64, dead: dead as u64 }
 }
 

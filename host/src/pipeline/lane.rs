@@ -324,7 +324,9 @@ impl<'a> Lane<'a> {
         let partitions = self.flight.positions().map(|(epoch, partition, position)| {
             let committed = self.flight.settled(epoch).or_else(|| self.source.begins(partition));
             let end = self.source.end(partition);
-            let lag = end.zip(committed.or(position)).map(|(end, next)| (end - next).max(0));
+            // Where the group had no offset, what was read first is where it began.
+            let done = committed.or_else(|| self.flight.first(epoch)).or(position);
+            let lag = end.zip(done).map(|(end, done)| (end - done).max(0));
             (partition.clone(), PartitionStatus { position, committed, end, lag })
         });
         self.shared.set_partitions(self.index, partitions.collect());

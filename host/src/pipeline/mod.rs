@@ -12,6 +12,7 @@ mod histogram;
 mod isolate;
 mod lane;
 mod ledger;
+mod refused;
 mod release;
 mod shared;
 mod status;

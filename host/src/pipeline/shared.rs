@@ -13,6 +13,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::{
     build::stats,
+    refused::Refused,
     release::Release,
     status::{Counters, PartitionStatus, Partitions, State, Status},
 };
@@ -51,6 +52,7 @@ pub(super) struct Shared {
     pub(super) counters: Counters,
     /// By name; each is shared by the lanes.
     pub(super) sinks: BTreeMap<String, Arc<SinkStats>>,
+    pub(super) refused: Arc<Refused>,
     release: ArcSwap<Release>,
     steering: Mutex<Steering>,
     changed: Condvar,
@@ -66,6 +68,7 @@ impl Shared {
         let wish = if paused { Wish::Pause } else { Wish::Run };
         Self {
             sinks: stats(&spec),
+            refused: Arc::default(),
             spec,
             counters: Counters::default(),
             release: ArcSwap::new(release),

@@ -2,12 +2,16 @@
 //!
 //! One producer for each lane (KIP-447), shared by its sinks and its dead letters. A transaction begins with the first
 //! delivery, closes after [`INTERVAL`], and is committed when everything in it is delivered: until then the lane reads
-//! no more. Whatever goes wrong, the lane starts over: its next producer has the same transactional id, which ends what
+//! no more. Records that a broker refuses spoil the transaction; their rows are noted, and become dead letters of the next
+//! one ([`Refused`]). Whatever goes wrong, the lane starts over: its next producer has the same transactional id, which ends what
 //! was left open, and the consumer begins at what was committed.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use super::flight::Stuck;
+use super::{flight::Stuck, refused::Refused};
 use crate::{
     kafka::{Partition, TransactionError},
     sink::kafka::Outlet,
@@ -19,17 +23,18 @@ use crate::{
 const INTERVAL: Duration = Duration::from_millis(200);
 
 /// Longest wait for the brokers in one call.
-const TIMEOUT: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 pub(super) struct Transactions {
     outlet: Outlet,
     /// When the open one is to be closed.
     due: Option<Instant>,
+    pub(super) refused: Arc<Refused>,
 }
 
 impl Transactions {
-    pub(super) fn new(outlet: Outlet) -> Self {
-        Self { outlet, due: None }
+    pub(super) fn new(outlet: Outlet, refused: Arc<Refused>) -> Self {
+        Self { outlet, due: None, refused }
     }
 
     /// Ends what a producer before has left open. To be called before anything is consumed, since committed offsets
@@ -74,11 +79,12 @@ impl Transactions {
     pub(super) fn commit(&mut self, source: &Source, offsets: Vec<(Partition, i64)>) -> Result<(), Stuck> {
         self.outlet
             .with(|producer| {
-                source.send_offsets(producer, offsets.into_iter(), TIMEOUT)?;
+                source.send_offsets(producer, offsets.iter().cloned(), TIMEOUT)?;
                 producer.commit_transaction(TIMEOUT)
             })
             .map_err(stuck)?;
         self.due = None;
+        offsets.iter().for_each(|(partition, next)| self.refused.forget(partition, *next));
         Ok(())
     }
 }

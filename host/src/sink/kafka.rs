@@ -44,7 +44,7 @@ impl Outlet {
     /// # Errors
     /// A property that librdkafka refuses.
     pub fn new(settings: &Settings) -> Result<Self, KafkaError> {
-        Ok(Self::of(Producer::new(settings)?))
+        Ok(Self::of(Producer::new(settings)?, false))
     }
 
     /// An outlet whose records belong to transactions, which its owner begins and commits.
@@ -52,11 +52,12 @@ impl Outlet {
     /// # Errors
     /// As [`Self::new`].
     pub fn transactional(settings: &Settings, id: &str) -> Result<Self, KafkaError> {
-        Ok(Self::of(Producer::transactional(settings, id)?))
+        Ok(Self::of(Producer::transactional(settings, id)?, true))
     }
 
-    fn of(producer: Producer) -> Self {
-        let inner = Inner { producer, trackers: Trackers::default(), settled: Vec::new() };
+    fn of(producer: Producer, transactional: bool) -> Self {
+        let trackers = Trackers { transactional, ..Trackers::default() };
+        let inner = Inner { producer, trackers, settled: Vec::new() };
         Self { inner: Rc::new(RefCell::new(inner)) }
     }
 
@@ -190,6 +191,8 @@ enum Ended {
 /// The deliveries on their way, by a number that is used again once its delivery is settled.
 #[derive(Debug, Default)]
 struct Trackers {
+    /// A refused record spoils everything: its delivery is settled at once, and whatever is reported later is of no use.
+    transactional: bool,
     slots: Vec<Option<Tracker>>,
     free: Vec<u32>,
     records: usize,
@@ -253,11 +256,25 @@ impl Trackers {
                     tracker.delivered += 1;
                 }
             }
-            Err(Failure::Record(reason)) => self.reject(slot, row, &reason),
+            Err(Failure::Record(reason)) => {
+                self.reject(slot, row, &reason);
+                if self.transactional {
+                    return self.spoil(slot, settled);
+                }
+            }
             Err(Failure::Configuration(reason)) => self.end(slot, Ended::Failed, &reason),
             Err(Failure::Transient(reason)) => self.end(slot, Ended::Unknown, &reason),
         }
         self.close(slot, settled);
+    }
+
+    /// Settles a delivery with what is known of it. Its slot is not used again: reports for it are still to come.
+    fn spoil(&mut self, slot: u32, settled: &mut Vec<Settlement>) {
+        if let Some(mut tracker) = self.slots.get_mut(slot as usize).and_then(Option::take) {
+            self.bytes -= tracker.bytes;
+            tracker.ended = None;
+            settled.push(tracker.settle());
+        }
     }
 
     /// One thing less to wait for; the last one settles the delivery.
@@ -326,6 +343,21 @@ mod tests {
         assert_eq!((trackers.records, trackers.bytes), (0, 0));
         let counts = stats.counts();
         assert_eq!((counts.delivered, counts.rejected), (1, 2));
+    }
+
+    #[test]
+    fn in_a_transaction_a_refused_record_settles_its_delivery_at_once() {
+        let (mut settled, stats) = (vec![], Arc::default());
+        let mut trackers = Trackers { transactional: true, ..Trackers::default() };
+        let slot = open(&mut trackers, TICKET, &stats);
+        (0..3).for_each(|_| trackers.sent(slot, 10));
+        trackers.close(slot, &mut settled);
+        trackers.delivered(report(slot, 1, Err(Failure::Record("too large".into()))), &mut settled);
+        let rejected = vec![Rejected { row: 1, reason: "sink `s`: too large".into() }];
+        assert_eq!(settled, [Settlement { ticket: TICKET, outcome: Outcome::Rejected(rejected) }]);
+        assert_ne!(open(&mut trackers, Ticket { batch: 8, sink: 0 }, &stats), slot);
+        trackers.delivered(report(slot, 0, Err(Failure::Transient("purged".into()))), &mut settled);
+        assert_eq!(settled.len(), 1);
     }
 
     #[test]

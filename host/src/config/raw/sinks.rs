@@ -11,6 +11,7 @@ use crate::{
         choices::{Command, OneOf},
         names::{Addresses, Topic},
         numbers::{Count, Size, Time},
+        sinks::Versions,
         template::Template,
         value::{At, Filled, Plain, Value},
     },
@@ -80,6 +81,10 @@ pub(in crate::config) struct RawElasticsearch {
     /// What to do with a record for which the module says nothing: `put`, `create`, `merge` or `delete`. Without it:
     /// put, or delete if the record has no value.
     pub(in crate::config) op: Option<Value<OneOf<Op>>>,
+    /// What is taken for a record's version, so that an older one changes nothing: `module` (what the module says) or
+    /// `offset` (the record's; documents of one id have to come from one partition).
+    #[schemars(extend("default" = "module"))]
+    pub(in crate::config) versions: Option<Value<OneOf<Versions>>>,
     /// When a bulk request is sent: as soon as one of these is reached.
     pub(in crate::config) batch: Option<At<RawBulk>>,
     /// Requests in flight at a time.
@@ -135,6 +140,10 @@ pub(in crate::config) struct RawRedis {
     pub(in crate::config) maxlen: Option<Value<Count<1, 1_000_000_000_000>>>,
     /// Of `string`, `hash`, `json`, `list` and `set`: how long the key lives after its last write. Without it: for ever.
     pub(in crate::config) ttl: Option<Value<Time<1, TTL_MAX>>>,
+    /// Compare versions, so that a record that is older than the last one of its key, or the same, changes nothing:
+    /// those of the `module`, or by `offset` (records of one key have to come from one partition). Needs a hash
+    /// `KEY:versions` beside each key. Without it versions are not looked at.
+    pub(in crate::config) versions: Option<Value<OneOf<Versions>>>,
     /// Connections. Records of one partition always take the same.
     #[schemars(extend("default" = 2))]
     pub(in crate::config) workers: Option<Value<Count<1, 16>>>,

@@ -7,6 +7,7 @@ use crate::{
     config::{
         BatchPolicy, BulkPolicy, DeadLetter, Delivery, ElasticsearchAuth, ElasticsearchSink, Errors, Grants, KafkaSink,
         KafkaSource, KeyValue, ModuleRef, ModuleSpec, Pipeline, Properties, RedisCommand, Sink, Start, Template,
+        Versions,
     },
     limits::Limits,
     output::Op,
@@ -107,6 +108,7 @@ fn sinks_take_their_options() {
         auth: Some(ElasticsearchAuth::Basic { user: "elastic".to_owned(), password: "changeme".into() }),
         id: Some(template("{key}")),
         op: Some(Op::Merge),
+        versions: Versions::Offset,
         batch: BulkPolicy { bytes: 1_000_000, records: 10 },
         workers: 16,
         ca: Some(PathBuf::from("/etc/wasmill/certs/ca.pem")),

@@ -4,19 +4,25 @@
 //! (INTRODUCTION.md, "Transactional producer"): the same call again, which is done here until the time is over; abort;
 //! and the producer is at its end. Whoever gets an error gives the producer up: the next one of the same transactional
 //! id ends what was left open, before it answers to `init`.
+//!
+//! A call is made on a thread of its own, since librdkafka does not always heed its timeout: when the group's
+//! coordinator goes away, `send_offsets` may wait for ever (librdkafka issues 5456 and 5511, open in 2.14). What does not
+//! come back is left behind, with its client, and fenced by the next producer.
 
 use std::{
     ptr::NonNull,
+    sync::{Arc, mpsc},
+    thread,
     time::{Duration, Instant},
 };
 
-use rdkafka::types::RDKafkaErrorCode;
+use rdkafka::{client::Client, types::RDKafkaErrorCode};
 use rdkafka_sys as sys;
 use thiserror::Error;
 
 use super::{
     super::{Consumer, KafkaError, Partition, Settings},
-    Producer, c_text,
+    Context, Producer, c_text,
 };
 
 /// A transaction cannot go on.
@@ -36,6 +42,33 @@ const DEFAULTS: [(&str, &str); 2] = [("transaction.timeout.ms", "30000"), ("mess
 
 /// Pause before the same call again.
 const RETRY: Duration = Duration::from_millis(20);
+
+/// What librdkafka gets beyond a call's timeout, before the call counts as one that does not come back.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// What a consumer is in its group, as the broker has to know it.
+struct Membership(NonNull<sys::rd_kafka_consumer_group_metadata_t>);
+
+// SAFETY: a copy of its own, which nobody else knows.
+unsafe impl Send for Membership {}
+
+impl Membership {
+    fn of(consumer: &Consumer) -> Option<Self> {
+        // SAFETY: the consumer is alive.
+        NonNull::new(unsafe { sys::rd_kafka_consumer_group_metadata(consumer.native()) }).map(Self)
+    }
+
+    fn raw(&self) -> *const sys::rd_kafka_consumer_group_metadata_t {
+        self.0.as_ptr()
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        // SAFETY: ours, destroyed once.
+        unsafe { sys::rd_kafka_consumer_group_metadata_destroy(self.0.as_ptr()) };
+    }
+}
 
 impl Producer {
     /// A producer for transactions. `id` is its own as long as it lives and the same after a restart: that is how the
@@ -86,17 +119,12 @@ impl Producer {
         const WHAT: &str = "put offsets into the transaction";
         let failed = |reason: String| TransactionError { what: WHAT, reason, is_configuration: false };
         let list = consumer.offsets(offsets).map_err(|error| failed(error.to_string()))?;
-        // SAFETY: the consumer is alive; the metadata is destroyed below. It is asked for now: it changes with every
-        // rebalance.
-        let group = NonNull::new(unsafe { sys::rd_kafka_consumer_group_metadata(consumer.native()) })
-            .ok_or_else(|| failed("the consumer has no group".into()))?;
+        // Asked for now: it changes with every rebalance.
+        let member = Membership::of(consumer).ok_or_else(|| failed("the consumer has no group".into()))?;
         // SAFETY: client, list and metadata are alive.
-        let sent = self.call(WHAT, timeout, |rk, left| unsafe {
-            sys::rd_kafka_send_offsets_to_transaction(rk, list.ptr(), group.as_ptr(), left)
-        });
-        // SAFETY: ours, destroyed once.
-        unsafe { sys::rd_kafka_consumer_group_metadata_destroy(group.as_ptr()) };
-        sent
+        self.call(WHAT, timeout, move |rk, left| unsafe {
+            sys::rd_kafka_send_offsets_to_transaction(rk, list.ptr(), member.raw(), left)
+        })
     }
 
     /// Commits. Everything that was produced should have been reported before: this call serves no reports.
@@ -112,27 +140,43 @@ impl Producer {
         &self,
         what: &'static str,
         timeout: Duration,
-        call: impl Fn(*mut sys::rd_kafka_t, i32) -> *mut sys::rd_kafka_error_t,
+        call: impl Fn(*mut sys::rd_kafka_t, i32) -> *mut sys::rd_kafka_error_t + Send + 'static,
     ) -> Result<(), TransactionError> {
-        let deadline = Instant::now() + timeout;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let left_ms = i32::try_from(left.as_millis()).unwrap_or(i32::MAX);
-            let Some(error) = NonNull::new(call(self.client.native_ptr(), left_ms)) else { return Ok(()) };
-            // SAFETY: an error object that is ours to read and to destroy.
-            let (code, again, reason) = unsafe {
-                let error = error.as_ptr();
-                let code = RDKafkaErrorCode::from(sys::rd_kafka_error_code(error));
-                let again = sys::rd_kafka_error_is_retriable(error) != 0;
-                let reason = c_text(sys::rd_kafka_error_string(error));
-                sys::rd_kafka_error_destroy(error);
-                (code, again, reason)
-            };
-            if !again || left <= RETRY {
-                return Err(TransactionError { what, reason, is_configuration: needs_a_person(code) });
-            }
-            std::thread::sleep(RETRY);
+        let failed = |reason: String| TransactionError { what, reason, is_configuration: false };
+        let (done, outcome) = mpsc::sync_channel(1);
+        // It keeps the client alive, however long the call takes.
+        let client = Arc::clone(&self.client);
+        let caller = move || drop(done.send(repeat(&client, what, timeout, call)));
+        thread::Builder::new().name("transaction".into()).spawn(caller).map_err(|error| failed(error.to_string()))?;
+        outcome.recv_timeout(timeout + GRACE).unwrap_or_else(|_| Err(failed("the call does not come back".into())))
+    }
+}
+
+/// Makes a call until it succeeds, must not be repeated, or its time is over.
+fn repeat(
+    client: &Client<Context>,
+    what: &'static str,
+    timeout: Duration,
+    call: impl Fn(*mut sys::rd_kafka_t, i32) -> *mut sys::rd_kafka_error_t,
+) -> Result<(), TransactionError> {
+    let deadline = Instant::now() + timeout;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let left_ms = i32::try_from(left.as_millis()).unwrap_or(i32::MAX);
+        let Some(error) = NonNull::new(call(client.native_ptr(), left_ms)) else { return Ok(()) };
+        // SAFETY: an error object that is ours to read and to destroy.
+        let (code, again, reason) = unsafe {
+            let error = error.as_ptr();
+            let code = RDKafkaErrorCode::from(sys::rd_kafka_error_code(error));
+            let again = sys::rd_kafka_error_is_retriable(error) != 0;
+            let reason = c_text(sys::rd_kafka_error_string(error));
+            sys::rd_kafka_error_destroy(error);
+            (code, again, reason)
+        };
+        if !again || left <= RETRY {
+            return Err(TransactionError { what, reason, is_configuration: needs_a_person(code) });
         }
+        thread::sleep(RETRY);
     }
 }
 

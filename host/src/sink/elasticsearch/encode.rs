@@ -11,6 +11,9 @@
 //! | merge | `update` with `doc_as_upsert` | not looked at, likewise |
 //! | delete | `delete` | external |
 //!
+//! With `versions: offset` a record without a version of its own has its offset, and only an older one changes nothing:
+//! the records of one row have the same.
+//!
 //! Without an id of its own a record has `topic-partition-offset`, with `-n` for the n-th record after the first that
 //! the module made of the same row: delivered again, it replaces itself.
 
@@ -21,7 +24,7 @@ use serde::de::IgnoredAny;
 use super::index::IndexNames;
 use crate::{
     batch::Batch,
-    config,
+    config::{self, Versions},
     output::{Op, Record},
     sink::{
         delivery::{Encode, Payload},
@@ -74,6 +77,7 @@ pub(super) struct Encoder {
     id: Option<Renderer>,
     /// What a put becomes.
     put: Op,
+    versions: Versions,
     id_text: Vec<u8>,
 }
 
@@ -83,6 +87,7 @@ impl Encoder {
             index: IndexNames::new(&sink.index),
             id: sink.id.as_ref().map(|id| Renderer::new("id", id)),
             put: sink.op.unwrap_or(Op::Put),
+            versions: sink.versions,
             id_text: Vec::new(),
         }
     }
@@ -113,8 +118,13 @@ impl Encode for Encoder {
         self.fill_id(batch, record, nth)?;
         let id = str::from_utf8(&self.id_text).map_err(|_| "the id of the document is not UTF-8")?;
         let version = match op {
-            Op::Put | Op::Delete => record.version,
             Op::Create | Op::Merge => None,
+            Op::Put | Op::Delete => match (record.version, self.versions) {
+                (Some(version), _) => Some((version, "external")),
+                // Records of one row have the same: the last of them is to stay.
+                (None, Versions::Offset) => u64::try_from(record.offset()).ok().map(|offset| (offset, "external_gte")),
+                (None, Versions::Module) => None,
+            },
         };
         let out = &mut payload.data;
         let action = match op {
@@ -129,9 +139,9 @@ impl Encode for Encoder {
         }
         escape(id, out);
         out.push(b'"');
-        if let Some(version) = version {
+        if let Some((version, kind)) = version {
             let version = i64::try_from(version).map_err(|_| format!("version {version} is above {}", i64::MAX))?;
-            append(out, format_args!(",\"version\":{version},\"version_type\":\"external\""));
+            append(out, format_args!(",\"version\":{version},\"version_type\":\"{kind}\""));
         }
         if op == Op::Merge {
             append(out, format_args!(",\"retry_on_conflict\":{UPDATE_RETRIES}"));

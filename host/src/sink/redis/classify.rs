@@ -7,7 +7,7 @@ use super::encode::tag;
 use crate::sink::worker::Verdict;
 
 /// Codes of errors that pass.
-const PASSES: [&str; 10] = [
+const PASSES: [&str; 11] = [
     "LOADING",
     "TRYAGAIN",
     "CLUSTERDOWN",
@@ -21,6 +21,8 @@ const PASSES: [&str; 10] = [
     // It cannot save to disk and takes no writes.
     "MISCONF",
     "EXECABORT",
+    // Its scripts were flushed; each request brings them along.
+    "NOSCRIPT",
 ];
 
 /// Codes of errors that a person has to look at. A cluster moves keys about, which this sink does not follow.
@@ -57,7 +59,7 @@ mod tests {
             ("ERR", "max number of clients reached", "Again"),
             ("WRONGTYPE", "Operation against a key holding the wrong kind of value", "Poison"),
             ("ERR", "value is not an integer or out of range", "Poison"),
-            ("NOSCRIPT", "No matching script", "Poison"),
+            ("NOSCRIPT", "No matching script", "Again"),
             ("NOAUTH", "Authentication required.", "Stop"),
             ("WRONGPASS", "invalid username-password pair", "Stop"),
             ("NOPERM", "this user has no permissions to run the 'set' command", "Stop"),

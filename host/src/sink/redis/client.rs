@@ -16,6 +16,7 @@ use redis::{
 use super::{
     classify, commands,
     encode::{Encoder, tag},
+    guard::Guard,
 };
 use crate::{
     config,
@@ -35,6 +36,8 @@ pub(super) struct Connection {
     timeout: Duration,
     /// Requests are transactions.
     atomic: bool,
+    /// Requests name the guard's script: each brings it along, since a server that was started anew has lost it.
+    guarded: bool,
     manager: Option<ConnectionManager>,
     refused_passwords: u32,
 }
@@ -46,7 +49,8 @@ impl Connection {
     /// An address that cannot be used, for people.
     pub(super) fn new(sink: &config::RedisSink, encoder: &Encoder) -> Result<Self, String> {
         let opener = opener(sink).map_err(|error| format!("the URL cannot be used: {error}"))?;
-        Ok(Self { opener, timeout: sink.timeout, atomic: encoder.is_atomic(), manager: None, refused_passwords: 0 })
+        let (atomic, guarded) = (encoder.is_atomic(), encoder.is_guarded());
+        Ok(Self { opener, timeout: sink.timeout, atomic, guarded, manager: None, refused_passwords: 0 })
     }
 
     fn manager(&mut self) -> RedisResult<ConnectionManager> {
@@ -118,6 +122,9 @@ impl Client for Connection {
         pipeline.ignore_errors();
         if self.atomic {
             pipeline.atomic();
+        }
+        if self.guarded {
+            pipeline.add_command(Guard::load()).ignore();
         }
         let counts: Vec<usize> = request.iter().map(|(bytes, _)| commands::add(bytes, &mut pipeline)).collect();
         let answers = match self.exchange(&pipeline).await {

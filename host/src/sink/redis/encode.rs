@@ -20,13 +20,16 @@
 //! n from 1 for the records of one row, and Redis turns down what it has. Such a stream must have no other writer, and
 //! its topic must not be made anew: offsets that begin again are taken for repetitions and counted as ignored.
 //!
-//! Versions are not looked at.
+//! Versions are looked at where the sink is told to: see `guard`.
 
 use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-use super::commands::Commands;
+use super::{
+    commands::Commands,
+    guard::{Guard, Guarded, Lives, Origin},
+};
 use crate::{
     batch::Batch,
     config::{self, RedisCommand},
@@ -53,6 +56,7 @@ pub(super) struct Encoder {
     key: Place,
     /// In milliseconds.
     ttl: Option<String>,
+    guard: Option<Guard>,
     key_text: Vec<u8>,
     field_text: Vec<u8>,
 }
@@ -94,6 +98,7 @@ impl Encoder {
             command,
             key: Place::new("key", &sink.key),
             ttl: ttl.map(|ttl| ttl.as_millis().max(1).to_string()),
+            guard: sink.versions.map(Guard::new),
             key_text: Vec::new(),
             field_text: Vec::new(),
         }
@@ -103,6 +108,11 @@ impl Encoder {
     /// each other: one left out could not be added later.
     pub(super) fn is_atomic(&self) -> bool {
         matches!(self.command, Command::Stream { .. }) && self.key.is_per_partition()
+    }
+
+    /// Whether commands name the guard's script.
+    pub(super) fn is_guarded(&self) -> bool {
+        self.guard.is_some()
     }
 
     fn write(&self, write: &Write<'_>, out: &mut Commands<'_>) -> Result<u8, String> {
@@ -168,6 +178,33 @@ impl Encoder {
         }
         Ok(tag::WRITE)
     }
+
+    /// Writes behind a comparison of versions, if the record has one.
+    fn write_guarded(&self, write: &Write<'_>, origin: Origin<'_>, out: &mut Vec<u8>) -> Result<u8, String> {
+        let ttl = self.ttl.as_deref();
+        // Entries with ids of their own are guarded by those.
+        let guard = self.guard.as_ref().filter(|_| write.entry.is_none());
+        let Some((guard, version)) = guard.and_then(|guard| Some((guard, guard.version(origin)?))) else {
+            return self.write(write, &mut Commands::new(out, ttl, false));
+        };
+        let mut commands = Vec::new();
+        self.write(write, &mut Commands::new(&mut commands, ttl, true))?;
+        let (scope, is_whole_key) = match (&self.command, write.value) {
+            (Command::Field(_), _) => (&self.field_text[..], false),
+            (Command::Set, Some(member)) => (member, false),
+            _ => (&[][..], true),
+        };
+        let lives = match ttl {
+            _ if is_whole_key && write.op == Op::Delete => Lives::NoMore,
+            Some(ttl) => Lives::For(ttl.parse().unwrap_or(u64::MAX)),
+            None => Lives::ForEver,
+        };
+        if !commands.is_empty() {
+            guard.wrap(&Guarded { key: write.key, scope, origin, version: &version, lives, commands: &commands }, out);
+        }
+        // The script says zero for what it left alone.
+        Ok(tag::CREATE)
+    }
 }
 
 impl Encode for Encoder {
@@ -185,8 +222,15 @@ impl Encode for Encoder {
             value: record.value,
             entry: own_entry.then(|| format!("{}-{}", record.offset(), nth + 1)),
         };
+        let origin = Origin {
+            topic: &batch.topic,
+            partition: batch.partition,
+            offset: record.offset(),
+            nth,
+            version: record.version,
+        };
         let before = payload.data.len();
-        let tag = self.write(&write, &mut Commands::new(&mut payload.data, self.ttl.as_deref()))?;
+        let tag = self.write_guarded(&write, origin, &mut payload.data)?;
         if payload.data.len() > before {
             payload.end_item(record.row, &self.key_text, tag);
         }

@@ -6,12 +6,13 @@
 //! ```
 //!
 //! One server, or whatever stands behind its address; a cluster is refused. What a record becomes, and what happens
-//! when it is delivered again, is told in `encode`.
+//! when it is delivered again, is told in `encode`; how the newest wins, in `guard`.
 
 mod classify;
 mod client;
 mod commands;
 mod encode;
+mod guard;
 
 use std::sync::Arc;
 

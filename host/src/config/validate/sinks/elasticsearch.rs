@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::config::{
     raw::RawElasticsearch,
-    sinks::{BulkPolicy, ElasticsearchAuth, ElasticsearchSink},
+    sinks::{BulkPolicy, ElasticsearchAuth, ElasticsearchSink, Versions},
     template::{Part, Template},
     validate::Check,
     value::{At, Filled, Value},
@@ -31,6 +31,7 @@ impl Check<'_> {
             auth: self.auth(raw),
             id: self.optional(&raw.id),
             op: self.optional(&raw.op).map(|op| op.0),
+            versions: self.optional(&raw.versions).map_or(Versions::Module, |versions| versions.0),
             batch: BulkPolicy {
                 bytes: batch.and_then(|raw| self.optional(&raw.bytes)).map_or(default.bytes, |bytes| bytes.0 as usize),
                 records: batch.and_then(|raw| self.optional(&raw.records)).map_or(default.records, |n| n.0 as usize),

@@ -25,9 +25,10 @@ impl Check<'_> {
         let url = self.redis_url(raw.node, &raw.url);
         let command = self.required(raw.node, "command", &raw.command).and_then(|command| self.command(raw, command.0));
         let key = self.required(raw.node, "key", &raw.key);
+        let versions = self.optional(&raw.versions).map(|versions| versions.0);
         let workers = self.optional(&raw.workers).map_or(2, |workers| workers.0 as usize);
         let timeout = self.optional(&raw.timeout).map_or(Duration::from_secs(5), |timeout| timeout.0);
-        Some(RedisSink { url: url?, command: command?, key: key?, workers, timeout })
+        Some(RedisSink { url: url?, command: command?, key: key?, versions, workers, timeout })
     }
 
     fn command(&mut self, raw: &At<RawRedis>, command: Command) -> Option<RedisCommand> {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::{BulkPolicy, ElasticsearchSink};
+use crate::config::{BulkPolicy, ElasticsearchSink, Versions};
 
 fn nodes(urls: &[&str]) -> Nodes {
     let sink = ElasticsearchSink {
@@ -8,6 +8,7 @@ fn nodes(urls: &[&str]) -> Nodes {
         auth: None,
         id: None,
         op: None,
+        versions: Versions::Module,
         batch: BulkPolicy::default(),
         workers: 1,
         ca: None,

@@ -19,6 +19,7 @@ fn sink(id: Option<&str>, op: Option<Op>) -> ElasticsearchSink {
         auth: None,
         id: id.map(|id| id.parse().expect("a template")),
         op,
+        versions: Versions::Module,
         batch: BulkPolicy::default(),
         workers: 1,
         ca: None,
@@ -84,6 +85,14 @@ fn each_op_has_its_action_and_only_some_take_versions() {
     let version = r#","version":7,"version_type":"external"}}"#;
     let has: Vec<bool> = versioned.iter().map(|lines| lines.contains(version)).collect();
     assert_eq!(has, [true, false, false, true]);
+    let offsets = ElasticsearchSink { versions: Versions::Offset, ..sink(Some("{key}"), None) };
+    let (own, _) = encode(&offsets, &rows, true);
+    assert_eq!(own, versioned, "what the module says goes first");
+    let (lines, _) = encode(&offsets, &rows, false);
+    let by_offset: Vec<bool> =
+        lines.iter().map(|lines| lines.contains(r#","version_type":"external_gte"}}"#)).collect();
+    assert_eq!(by_offset, [true, false, false, true]);
+    assert!(lines[3].contains(r#""version":43,"#), "{lines:?}");
     let (created, _) = encode(&sink(Some("{key}"), Some(Op::Create)), &rows[..1], true);
     assert!(created[0].starts_with("{\"create\":") && !created[0].contains("version"), "{created:?}");
 }

@@ -6,6 +6,7 @@ use super::*;
 use crate::{
     batch::MemoryRows,
     columns::BytesColumn,
+    config::Versions,
     output::{Output, View},
     sink::{
         delivery::{self, Desk},
@@ -18,6 +19,7 @@ fn sink(command: RedisCommand, key: &str) -> config::RedisSink {
         url: "redis://127.0.0.1".into(),
         command,
         key: key.parse().expect("a template"),
+        versions: None,
         workers: 1,
         timeout: Duration::from_secs(1),
     }
@@ -135,4 +137,28 @@ fn a_stream_of_one_partition_has_entries_named_after_their_offsets() {
     let shared = sink(stream, "s:{partition}");
     assert_eq!(commands(&shared, Op::Put, Some(b"v"), None), Ok(vec!["XADD s:3 * f v".into()]));
     assert_eq!([Encoder::new(&own).is_atomic(), Encoder::new(&shared).is_atomic()], [true, false]);
+}
+
+#[test]
+fn a_guard_puts_versions_before_the_commands() {
+    let guarded = |command, versions| config::RedisSink { versions: Some(versions), ..sink(command, "{key}") };
+    let first = |sink: &config::RedisSink, op, value| {
+        let commands = commands(sink, op, value, None).expect("a command");
+        let [command] = &commands[..] else { panic!("{commands:?}") };
+        // The name of the script is of no interest.
+        let mut words: Vec<&str> = command.split(' ').collect();
+        words.remove(1);
+        words.join(" ")
+    };
+    let list = RedisCommand::List { maxlen: Some(2), ttl: Some(Duration::from_millis(1500)) };
+    assert_eq!(
+        first(&guarded(list, Versions::Offset), Op::Put, Some(b"v")),
+        "EVALSHA 1 k:versions @t-3 410000000000 86401500 3 RPUSH k v 4 LTRIM k -2 -1 3 PEXPIRE k 1500"
+    );
+    let set = guarded(RedisCommand::Set { ttl: None }, Versions::Offset);
+    assert_eq!(first(&set, Op::Delete, Some(b"m")), "EVALSHA 1 k:versions m@t-3 410000000000 0 3 SREM k m");
+    assert_eq!(first(&set, Op::Delete, None), "EVALSHA 1 k:versions @t-3 410000000000 86400000 2 DEL k");
+    // Without a version there is nothing to compare.
+    let string = guarded(RedisCommand::String { ttl: None }, Versions::Module);
+    assert_eq!(commands(&string, Op::Put, Some(b"v"), None), Ok(vec!["SET k v".into()]));
 }

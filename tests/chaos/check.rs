@@ -1,0 +1,301 @@
+//! What went in against what is there now. The truth is the input topic itself, as the brokers have it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use e2e::Keys;
+use rdkafka::{Message as _, message::BorrowedMessage};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{
+    read,
+    record::{self, PARTITIONS, SAMPLE, Word, passed, written},
+    world::World,
+};
+
+/// What was found of one kind of thing. All but the first three have to be zero.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Findings {
+    pub(crate) what: &'static str,
+    pub(crate) expected: u64,
+    pub(crate) found: u64,
+    pub(crate) lost: u64,
+    /// More often than once; counted for all, allowed for some.
+    pub(crate) doubled: u64,
+    pub(crate) doubled_allowed: bool,
+    /// Behind a later one of its partition.
+    pub(crate) misplaced: u64,
+    /// Not as it should be, or not to be there at all.
+    pub(crate) wrong: u64,
+    /// The first few that are wrong, in words.
+    pub(crate) examples: Vec<String>,
+}
+
+impl Findings {
+    pub(crate) fn good(&self) -> bool {
+        self.lost == 0 && self.misplaced == 0 && self.wrong == 0 && (self.doubled_allowed || self.doubled == 0)
+    }
+
+    fn wrong(&mut self, example: impl FnOnce() -> String) {
+        self.wrong += 1;
+        self.note(example);
+    }
+
+    fn note(&mut self, example: impl FnOnce() -> String) {
+        if self.examples.len() < 5 {
+            self.examples.push(example());
+        }
+    }
+}
+
+/// A record that went in, by its number.
+#[derive(Clone, Copy)]
+pub(crate) struct Row {
+    partition: i32,
+    offset: i64,
+    key: u64,
+    pub(crate) word: Word,
+    hash: u64,
+}
+
+/// All that went in.
+pub(crate) struct Truth {
+    rows: Vec<Row>,
+}
+
+impl Truth {
+    /// Reads the input topic.
+    ///
+    /// # Errors
+    /// That it is not what was written: then nothing can be said of the hosts.
+    pub(crate) fn read(world: &World, records: u64) -> Result<Self, String> {
+        let mut rows: Vec<Option<Row>> = vec![None; records as usize];
+        let mut wrong = 0;
+        read::each(world, &world.topic("in"), |message| {
+            let said = read::text(message.payload()).and_then(written);
+            let key = read::text(message.key()).and_then(|key| key.parse().ok());
+            let (Some(said), Some(key)) = (said, key) else {
+                wrong += 1;
+                return;
+            };
+            match rows.get_mut(said.number as usize) {
+                Some(row @ None) => {
+                    let (partition, offset) = (message.partition(), message.offset());
+                    *row = Some(Row { partition, offset, key, word: said.word, hash: said.hash });
+                }
+                _ => wrong += 1,
+            }
+        });
+        let missing = rows.iter().filter(|row| row.is_none()).count();
+        if wrong + missing > 0 {
+            return Err(format!("the input topic itself lost {missing} records and has {wrong} that were not written"));
+        }
+        Ok(Self { rows: rows.into_iter().flatten().collect() })
+    }
+
+    fn numbered(&self) -> impl Iterator<Item = (u64, &Row)> {
+        (0..).zip(&self.rows)
+    }
+
+    /// Rows of a partition whose records are sampled, in order.
+    fn sampled(&self, partition: i32) -> impl Iterator<Item = (u64, &Row)> {
+        self.numbered().filter(move |(number, row)| {
+            row.partition == partition && number.is_multiple_of(SAMPLE) && row.word.is_sampled()
+        })
+    }
+
+    /// Whether a value is what the module makes of this record.
+    fn is(&self, number: u64, nth: u32, value: &str) -> bool {
+        let Some((said, found)) = passed(value) else { return false };
+        said.number == number && found == nth && self.rows.get(number as usize).is_some_and(|row| row.hash == said.hash)
+    }
+
+    /// A topic in which each record is to be `copies` times, in the order of its partition. `doubled` is shown the
+    /// time of each that was there before.
+    pub(crate) fn topic(
+        &self,
+        world: &World,
+        (what, topic): (&'static str, &str),
+        doubled_allowed: bool,
+        copies: impl Fn(u64, &Row) -> usize,
+        mut doubled: impl FnMut(i64),
+    ) -> Findings {
+        let expected = self.numbered().map(|(number, row)| copies(number, row) as u64).sum();
+        let mut findings = Findings { what, expected, doubled_allowed, ..Findings::default() };
+        let mut seen = vec![[0_u8; 2]; self.rows.len()];
+        let mut last: HashMap<(i32, i32), (u64, u32)> = HashMap::new();
+        read::each(world, &world.topic(topic), |message| {
+            findings.found += 1;
+            let Some((number, nth)) = self.identify(message) else {
+                return findings.wrong(|| show(message));
+            };
+            let row = &self.rows[number as usize];
+            if nth as usize >= copies(number, row) {
+                return findings.wrong(|| show(message));
+            }
+            let count = &mut seen[number as usize][nth as usize];
+            *count = count.saturating_add(1);
+            if *count > 1 {
+                findings.doubled += 1;
+                return doubled(message.timestamp().to_millis().unwrap_or(0));
+            }
+            // Of one input partition, in one output partition, firsts come in order.
+            let before = last.entry((row.partition, message.partition())).or_default();
+            if *before > (number, nth) {
+                findings.misplaced += 1;
+                findings.note(|| format!("behind {before:?}: {}", show(message)));
+            }
+            *before = (*before).max((number, nth));
+        });
+        for (number, row) in self.numbered() {
+            let missing = seen[number as usize].iter().take(copies(number, row)).filter(|count| **count == 0).count();
+            if missing > 0 {
+                findings.lost += missing as u64;
+                findings.note(|| format!("lost: number {number}, {}[{}]", row.offset, row.partition));
+            }
+        }
+        findings
+    }
+
+    /// Number of a record, and which of its row's, if it is as it should be.
+    fn identify(&self, message: &BorrowedMessage<'_>) -> Option<(u64, u32)> {
+        let number = read::number(message)?;
+        let row = self.rows.get(number as usize)?;
+        if read::text(message.key())?.parse() != Ok(row.key) {
+            return None;
+        }
+        let Some(value) = read::text(message.payload()) else {
+            return (row.word == Word::Delete).then_some((number, 0));
+        };
+        if row.word.is_dead() {
+            // A dead letter is the record as it was.
+            return (record::hash(value) == row.hash).then_some((number, 0));
+        }
+        let nth = passed(value)?.1;
+        self.is(number, nth, value).then_some((number, nth))
+    }
+
+    /// The number, and which of its row's, of the record that stays for each key.
+    fn state(&self) -> BTreeMap<u64, (u64, u32)> {
+        let mut state = BTreeMap::new();
+        for (number, row) in self.numbered() {
+            match (row.word, row.word.copies()) {
+                (Word::Delete, _) => drop(state.remove(&row.key)),
+                (_, 0) => {}
+                (_, copies) => drop(state.insert(row.key, (number, copies as u32 - 1))),
+            }
+        }
+        state
+    }
+
+    fn compare(&self, what: &'static str, mut found: BTreeMap<u64, String>) -> Findings {
+        let state = self.state();
+        let mut findings =
+            Findings { what, expected: state.len() as u64, found: found.len() as u64, ..Findings::default() };
+        for (key, (number, nth)) in state {
+            match found.remove(&key) {
+                None => {
+                    findings.lost += 1;
+                    findings.note(|| format!("key {key} is not there, number {number} should be"));
+                }
+                Some(value) if self.is(number, nth, &value) => {}
+                Some(value) => findings.wrong(|| format!("key {key} should have number {number}, has {value}")),
+            }
+        }
+        found.iter().for_each(|(key, value)| findings.wrong(|| format!("key {key} should not be there: {value}")));
+        findings
+    }
+
+    pub(crate) fn documents_by_key(&self, world: &World) -> Findings {
+        let documents = world.state.documents();
+        let found = documents.into_iter().filter_map(|(id, (_, value))| Some((id.parse().ok()?, plain(&value))));
+        self.compare("elasticsearch, last of each key", found.collect())
+    }
+
+    pub(crate) fn strings_by_key(&self, there: &mut Keys) -> Findings {
+        let keys: Vec<u64> = (0..record::KEYS).collect();
+        let names: Vec<String> = keys.iter().map(|key| format!("k{key}")).collect();
+        let values = there.texts(&names);
+        let found = keys.into_iter().zip(values).filter_map(|(key, value)| Some((key, value?)));
+        self.compare("redis, last of each key", found.collect())
+    }
+
+    /// Documents with ids of their own: each sampled record, once.
+    pub(crate) fn documents(&self, world: &World) -> Findings {
+        let mut found = world.docs.documents();
+        let mut findings =
+            Findings { what: "elasticsearch, each record", found: found.len() as u64, ..Findings::default() };
+        let topic = world.topic("in");
+        for partition in 0..PARTITIONS as i32 {
+            for (number, row) in self.sampled(partition) {
+                findings.expected += 1;
+                match found.remove(&format!("{topic}-{partition}-{}", row.offset)) {
+                    None => findings.lost += 1,
+                    Some((_, value)) if self.is(number, 0, &plain(&value)) => {}
+                    Some((_, value)) => findings.wrong(|| format!("{}[{partition}]: {value}", row.offset)),
+                }
+            }
+        }
+        found.into_iter().for_each(|(id, _)| findings.wrong(|| format!("{id} should not be there")));
+        findings
+    }
+
+    /// Entries of a stream or a list of each partition: exactly the sampled records, in order.
+    pub(crate) fn entries(&self, what: &'static str, entries: impl Fn(i32) -> Vec<String>) -> Findings {
+        let mut findings = Findings { what, ..Findings::default() };
+        for partition in 0..PARTITIONS as i32 {
+            let entries = entries(partition);
+            findings.found += entries.len() as u64;
+            let mut count: HashMap<u64, u64> = HashMap::new();
+            let mut before = None;
+            for entry in &entries {
+                let said = passed(entry).map(|(said, _)| said.number);
+                let Some(number) = said.filter(|number| self.is(*number, 0, entry)) else {
+                    findings.wrong(|| entry.clone());
+                    continue;
+                };
+                let times = count.entry(number).or_default();
+                *times += 1;
+                if *times > 1 {
+                    findings.doubled += 1;
+                } else if before > Some(number) {
+                    findings.misplaced += 1;
+                }
+                before = before.max(Some(number));
+            }
+            for (number, _) in self.sampled(partition) {
+                findings.expected += 1;
+                if count.remove(&number).is_none() {
+                    findings.lost += 1;
+                    findings.note(|| format!("lost: number {number}"));
+                }
+            }
+            count.keys().for_each(|number| findings.wrong(|| format!("number {number} should not be there")));
+        }
+        findings
+    }
+}
+
+/// A document in the form in which the module wrote it: members in their order, without blanks.
+fn plain(document: &Value) -> String {
+    let text = |name: &str| document[name].as_str().unwrap_or_default().to_owned();
+    format!(
+        r#"{{"n":{},"do":"{}","key":"{}","pad":"{}","nth":{},"mark":"{}"}}"#,
+        document["n"],
+        text("do"),
+        text("key"),
+        text("pad"),
+        document["nth"],
+        text("mark")
+    )
+}
+
+fn show(message: &BorrowedMessage<'_>) -> String {
+    format!(
+        "{}[{}] at {}: {:?}",
+        message.topic(),
+        message.partition(),
+        message.offset(),
+        read::text(message.payload()).map(|text| text.chars().take(80).collect::<String>())
+    )
+}
