@@ -80,7 +80,7 @@ fn flight(
     }
     let dead_letters = match &spec.errors.dead_letter {
         None => None,
-        Some(config::DeadLetter { kafka }) => Some(DeadLetters::new(&kafka.topic, outlet("dead_letter", kafka)?)?),
+        Some(config::DeadLetter { kafka }) => Some(DeadLetters::new(kafka, outlet("dead_letter", kafka)?)?),
     };
     Ok(Flight::new(sinks, dead_letters, shared.map(|outlet| Transactions::new(outlet, Arc::clone(refused)))))
 }
@@ -115,7 +115,10 @@ fn one_sink(
     deps: &Deps,
 ) -> Result<Box<dyn Sink>, BuildError> {
     Ok(match configured {
-        config::Sink::Kafka(kafka) => Box::new(KafkaSink::new(name, &kafka.topic, outlet(name, kafka)?, stats)?),
+        config::Sink::Kafka(kafka) => {
+            let sink = KafkaSink::new(name, &kafka.topic, outlet(name, kafka)?, stats)?;
+            Box::new(sink.partitioned(kafka.partition))
+        }
         config::Sink::Stdout => Box::new(NdjsonSink::stdout(name, stats)),
         config::Sink::File { path } => Box::new(NdjsonSink::file(name, path, stats)?),
         config::Sink::Elasticsearch(settings) => Box::new(sink::elasticsearch(name, settings, &deps.runtime, stats)?),
