@@ -48,11 +48,14 @@ pub(super) fn check(spec: &config::Pipeline, deps: &Deps) -> Result<(), BuildErr
     Ok(())
 }
 
-pub(super) fn lane(shared: &Shared, index: usize, deps: &Deps) -> Result<(Source, Flight), BuildError> {
-    let spec = &shared.spec;
-    let flight = flight(spec, &shared.sinks, &shared.refused, index, deps)?;
-    let source = Source::new(&source_settings(&spec.source)).map_err(BuildError::Source)?;
-    Ok((source, flight))
+/// The sinks of a lane, which begin to look for their servers.
+pub(super) fn sinks(shared: &Shared, index: usize, deps: &Deps) -> Result<Flight, BuildError> {
+    flight(&shared.spec, &shared.sinks, &shared.refused, index, deps)
+}
+
+/// The source of a lane, which joins the group.
+pub(super) fn source(shared: &Shared) -> Result<Source, BuildError> {
+    Source::new(&source_settings(&shared.spec.source)).map_err(BuildError::Source)
 }
 
 type Stats = BTreeMap<String, Arc<SinkStats>>;
