@@ -70,7 +70,7 @@ impl BinlogSync {
         let table = format!("{}.{}", change.database, change.table);
         if !change.op.is_row() {
             if self.scheme.schema {
-                out.keep(row).route(SCHEMA).target(&table);
+                out.keep(row).route(SCHEMA);
             }
             return Ok(());
         }

@@ -70,7 +70,8 @@ pub(in crate::config) struct RawElasticsearch {
     pub(in crate::config) urls: Option<At<Vec<Value<Filled>>>>,
     /// The index, a template.
     pub(in crate::config) index: Option<Value<Template>>,
-    /// User for basic authentication, with `password`.
+    /// User for basic authentication, with `password`. This, `password`, `api_key` and the `ca` of `tls` are as good as
+    /// absent where they are a variable that holds nothing.
     pub(in crate::config) user: Option<Value<Filled>>,
     /// Password of `user`.
     pub(in crate::config) password: Option<Value<Filled>>,

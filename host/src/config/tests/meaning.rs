@@ -153,6 +153,8 @@ fn variables_are_put_in() {
     assert_eq!(loaded.pipeline.module.config[0].1, "${NOT} $5 a$$");
     let Sink::Redis(sink) = &loaded.pipeline.sinks["out"] else { panic!() };
     assert_eq!(sink.url.expose(), "redis://u:hunter2@r");
+    let Sink::Elasticsearch(open) = &loaded.pipeline.sinks["open"] else { panic!() };
+    assert_eq!((&open.auth, &open.ca), (&None, &None), "variables that hold nothing");
 }
 
 #[test]

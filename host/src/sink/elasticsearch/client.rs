@@ -165,9 +165,12 @@ async fn ask(
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
     let query = [("filter_path", FILTER)];
-    let (method, path) = if body.is_some() { (Method::Post, "/_bulk") } else { (Method::Get, "/") };
     let body = body.map(bytes::Bytes::from);
-    let answer = transport.send(method, path, headers, Some(&query), body, Some(timeout)).await;
+    let (method, path, query) = match &body {
+        Some(_) => (Method::Post, "/_bulk", Some(&query)),
+        None => (Method::Get, "/", None),
+    };
+    let answer = transport.send(method, path, headers, query, body, Some(timeout)).await;
     let answer = answer.map_err(|error| causes(&error))?;
     let (status, pause) = (answer.status_code().as_u16(), retry_after(&answer));
     let body = answer.bytes().await.map_err(|error| causes(&error))?;
