@@ -7,6 +7,10 @@ default:
 demo *ARGS:
     cargo run --release -- demo {{ARGS}}
 
+# start an example against real servers and see what it does: log-es, topic-dump, binlog-router, binlog-sync
+try EXAMPLE *ARGS:
+    scripts/try.sh {{EXAMPLE}} {{ARGS}}
+
 # every test, with everything it needs
 test *ARGS:
     scripts/test.sh {{ARGS}}

@@ -9,7 +9,11 @@ use std::{
 
 use serde_json::Value;
 
-const EXAMPLES: [&str; 4] = ["identity", "filter", "log-clean", "router"];
+const EXAMPLES: [&str; 8] =
+    ["identity", "filter", "log-clean", "router", "log-es", "topic-dump", "binlog-router", "binlog-sync"];
+
+/// Variables that a pipeline file asks for and gives no default.
+const VARIABLES: [(&str, &str); 2] = [("ES_Address", "http://es:9200"), ("ES_Index_KeyWord", "logs")];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the project")
@@ -26,7 +30,12 @@ fn guest(name: &str) -> PathBuf {
 }
 
 fn wasmill(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_wasmill")).args(args).current_dir(folder).output().expect("it runs")
+    Command::new(env!("CARGO_BIN_EXE_wasmill"))
+        .args(args)
+        .envs(VARIABLES)
+        .current_dir(folder)
+        .output()
+        .expect("it runs")
 }
 
 #[track_caller]

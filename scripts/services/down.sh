@@ -6,7 +6,7 @@ set -euo pipefail
 
 dir=${1:?usage: down.sh DIR}
 [ -d "$dir" ] || exit 0
-for service in "${ALL_SERVICES[@]}" "${CLUSTER[@]}"; do
+for service in "${ALL_SERVICES[@]}" "${CLUSTER[@]}" "${MORE_SERVICES[@]}"; do
     stop_one "$dir" "$service" TERM &
 done
 wait

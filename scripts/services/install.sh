@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs what the real servers of the tests need, once: Apache Kafka and Elasticsearch from Maven, Redis, Java and
-# Maven from Debian where they are missing. Usage: install.sh [kafka] [elasticsearch] [redis], by default all.
+# Installs what the real servers of the tests need, once: Apache Kafka, Elasticsearch and Maxwell from Maven, Redis,
+# MariaDB, Java and Maven from Debian where they are missing. Usage: install.sh [kafka] [elasticsearch] [redis]
+# [secured] [mariadb] [maxwell], by default the first three.
 set -euo pipefail
 # shellcheck source=scripts/services/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -44,31 +45,6 @@ END
     rm -rf "$home"
     (cd "$work" && mvn -q -B dependency:copy-dependencies -DoutputDirectory="$home/libs") >&2
     rm -rf "$work"
-    touch "$home/complete"
-}
-
-install_elasticsearch() {
-    local home=$SERVICES_HOME/elasticsearch-$ELASTICSEARCH_VERSION work
-    [ -e "$home/complete" ] && return
-    packages java openjdk-17-jre-headless
-    packages mvn maven
-    packages unzip unzip
-    packages curl curl
-    say "fetching Elasticsearch $ELASTICSEARCH_VERSION"
-    work=$(mktemp -d)
-    mvn -q -B dependency:copy -Dartifact="org.elasticsearch.distribution.integ-test-zip:elasticsearch:$ELASTICSEARCH_VERSION:zip" \
-        -DoutputDirectory="$work" >&2
-    rm -rf "$home"
-    unzip -q "$work"/*.zip -d "$work/out"
-    mv "$work"/out/* "$home"
-    rm -rf "$work"
-    # Read by the user that it runs as, wherever the folder is.
-    chmod -R a+rX "$home"
-    local folder=$home
-    while [ "$folder" != / ]; do
-        chmod a+x "$folder" 2>/dev/null || true
-        folder=$(dirname "$folder")
-    done
     touch "$home/complete"
 }
 

@@ -2,11 +2,19 @@
 # shellcheck shell=bash
 
 KAFKA_VERSION=4.1.1
-ELASTICSEARCH_VERSION=8.19.21
 SLF4J_VERSION=1.7.36
 ALL_SERVICES=(kafka elasticsearch redis)
 # Instead of `kafka`: see start_broker.
 CLUSTER=(broker1 broker2 broker3)
+# Started where they are asked for. Maxwell is last: it needs kafka and mariadb.
+MORE_SERVICES=(secured mariadb maxwell)
+
+# shellcheck source=scripts/services/elasticsearch.sh
+. "$(dirname "${BASH_SOURCE[0]}")/elasticsearch.sh"
+# shellcheck source=scripts/services/mariadb.sh
+. "$(dirname "${BASH_SOURCE[0]}")/mariadb.sh"
+# shellcheck source=scripts/services/maxwell.sh
+. "$(dirname "${BASH_SOURCE[0]}")/maxwell.sh"
 
 # Where what is installed is kept, for all runs of this user.
 SERVICES_HOME=${WASMILL_SERVICES_HOME:-$HOME/.cache/wasmill-services}
@@ -110,43 +118,6 @@ END
     note "$dir" kafka $!
     wait_for "$dir" kafka 180 grep -q "Kafka Server started" "$dir/kafka.log"
     wait_for "$dir" kafka 60 bash -c "exec 3<>/dev/tcp/127.0.0.1/$port"
-}
-
-start_elasticsearch() { # DIR PORT
-    local dir=$1 port=$2 home=$SERVICES_HOME/elasticsearch-$ELASTICSEARCH_VERSION run=(env)
-    if [ ! -s "$dir/elasticsearch/config/elasticsearch.yml" ]; then
-        cp -r "$home/config" "$dir/elasticsearch/config"
-        cat >"$dir/elasticsearch/config/elasticsearch.yml" <<END
-cluster.name: wasmill-tests
-node.name: one
-discovery.type: single-node
-network.host: 127.0.0.1
-http.port: $port
-transport.port: $(free_port)
-path.data: $dir/elasticsearch/data
-path.logs: $dir/elasticsearch/logs
-xpack.security.enabled: false
-xpack.security.http.ssl.enabled: false
-cluster.routing.allocation.disk.threshold_enabled: false
-END
-    fi
-    mkdir -p "$dir/elasticsearch/tmp"
-    # It refuses to run as root.
-    if [ "$(id -u)" = 0 ]; then
-        id wasmill-es >/dev/null 2>&1 || useradd --system --no-create-home --shell /usr/sbin/nologin wasmill-es
-        chown -R wasmill-es "$dir/elasticsearch"
-        chmod 711 "$dir"
-        run=(setpriv --reuid=wasmill-es --regid=wasmill-es --clear-groups env)
-    fi
-    setsid "${run[@]}" ES_JAVA_HOME="$(java_home)" ES_PATH_CONF="$dir/elasticsearch/config" ES_TMPDIR="$dir/elasticsearch/tmp" \
-        ES_JAVA_OPTS="-Xms512m -Xmx512m -Dwasmill.dir=$dir" "$home/bin/elasticsearch" >>"$dir/elasticsearch.log" 2>&1 </dev/null &
-    note "$dir" elasticsearch $!
-    wait_for "$dir" elasticsearch 300 \
-        curl -sf "http://127.0.0.1:$port/_cluster/health?wait_for_status=yellow&timeout=1s"
-    # The script starts the server as a child of its launcher: that one is the service.
-    local server
-    server=$(pgrep -f "wasmill.dir=$dir .*org.elasticsearch.bootstrap.Elasticsearch" | head -n 1)
-    [ -z "$server" ] || note "$dir" elasticsearch "$server"
 }
 
 start_redis() { # DIR PORT

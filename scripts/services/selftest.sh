@@ -26,6 +26,13 @@ record=$(tools org.apache.kafka.tools.consumer.ConsoleConsumer --bootstrap-serve
     --from-beginning --max-messages 1 --timeout-ms 30000)
 expect "$record" record
 
+# More services beside them: what is there already goes on, and a change of a row becomes a record.
+eval "$("$here/up.sh" --dir "$dir" mariadb maxwell)"
+sql "$dir" "CREATE DATABASE shop; CREATE TABLE shop.items (id INT PRIMARY KEY); INSERT INTO shop.items VALUES (7)"
+change=$(tools org.apache.kafka.tools.consumer.ConsoleConsumer --bootstrap-server "$WASMILL_TEST_KAFKA" --topic maxwell-shop \
+    --from-beginning --max-messages 1 --timeout-ms 30000)
+expect "$(grep -o '"data":{"id":7}' <<<"$change")" '"data":{"id":7}'
+
 "$here/down.sh" "$dir"
 [ ! -e "$dir" ] || die "$dir is still there"
 ! pgrep -f "$dir" >/dev/null || die "processes of $dir are still there"

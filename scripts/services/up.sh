@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
 # Starts services on free ports of the loopback interface, in one temporary folder, and prints where they are:
 #   WASMILL_SERVICES_DIR=...  WASMILL_TEST_KAFKA=...  WASMILL_TEST_ELASTICSEARCH=...  WASMILL_TEST_REDIS=...
-# Usage: up.sh [--dir DIR] [--watch-pid PID] [kafka|cluster] [elasticsearch] [redis]; by default kafka, elasticsearch and
-# redis. A cluster has three brokers, with WASMILL_TEST_KAFKA naming all of them.
+#   WASMILL_TEST_SECURED=...  WASMILL_TEST_SECURED_CA=...  WASMILL_TEST_MARIADB=...
+# Usage: up.sh [--dir DIR] [--watch-pid PID] [kafka|cluster] [elasticsearch] [redis] [secured] [mariadb] [maxwell]; by
+# default kafka, elasticsearch and redis. A cluster has three brokers, with WASMILL_TEST_KAFKA naming all of them.
+# `secured` is an Elasticsearch with TLS, user `wasmill` and password `wasmill-secret`. Maxwell needs kafka and mariadb, in
+# the same call or an earlier one of the same DIR. What runs already in DIR goes on, and is printed too.
 # With --watch-pid everything is stopped and removed when that process ends.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -29,22 +32,31 @@ fi
 
 starting=()
 for service in "${services[@]}"; do
+    # It connects to the others.
+    [ "$service" != maxwell ] || continue
+    alive "$dir" "$service" && continue
     start_one "$dir" "$service" 9>&- >/dev/null &
     starting+=($!)
 done
 failed=
 for start in "${starting[@]}"; do wait "$start" || failed=1; done
+if [ -z "$failed" ] && [[ " ${services[*]} " == *" maxwell "* ]] && ! alive "$dir" maxwell; then
+    start_one "$dir" maxwell 9>&- >/dev/null || failed=1
+fi
 [ -z "$failed" ] || { tail -n 5 "$dir"/*.log >&2; "$here/down.sh" "$dir"; die "not all services came up"; }
 
 {
     echo "WASMILL_SERVICES_DIR=$dir"
     brokers=
-    for service in "${services[@]}"; do
+    for service in "${ALL_SERVICES[@]}" "${CLUSTER[@]}" "${MORE_SERVICES[@]}"; do
+        alive "$dir" "$service" || continue
         port=$(cat "$dir/$service.port")
         case $service in
         kafka) echo "WASMILL_TEST_KAFKA=127.0.0.1:$port" ;;
         broker?) brokers+=,127.0.0.1:$port ;;
         elasticsearch) echo "WASMILL_TEST_ELASTICSEARCH=http://127.0.0.1:$port" ;;
+        secured) echo "WASMILL_TEST_SECURED=https://127.0.0.1:$port" && echo "WASMILL_TEST_SECURED_CA=$dir/secured/ca.pem" ;;
+        mariadb) echo "WASMILL_TEST_MARIADB=mysql://root@127.0.0.1:$port" ;;
         redis) echo "WASMILL_TEST_REDIS=redis://127.0.0.1:$port" ;;
         esac
     done

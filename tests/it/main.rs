@@ -1,9 +1,15 @@
 //! End to end: the real program, real Kafka, Elasticsearch and Redis, real modules.
 #![allow(clippy::expect_used, clippy::panic, clippy::string_slice, reason = "a test fails by panicking")]
 
+mod binlog_router;
+mod binlog_sync;
+mod counters;
 mod delivery;
 mod exactly_once;
 mod faults;
+mod log_es;
 mod refusals;
 mod scale;
 mod sinks;
+mod topic_dump;
+mod workload;

@@ -46,17 +46,32 @@ impl Answer {
 pub struct Host {
     child: Child,
     port: u16,
+    files: Vec<PathBuf>,
+    variables: Vec<(String, String)>,
     pub folder: tempfile::TempDir,
 }
 
 impl Host {
     pub fn start() -> Self {
+        Self::run(&[], &[])
+    }
+
+    /// A host that is given pipeline files on its command line, and variables.
+    pub fn run(files: &[PathBuf], variables: &[(String, String)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
-        let child = spawn(folder.path(), port);
-        let host = Self { child, port, folder };
+        let child = command(folder.path(), port, files, variables).spawn().expect("a host");
+        let host = Self { child, port, files: files.to_vec(), variables: variables.to_vec(), folder };
         host.wait_ready();
         host
+    }
+
+    /// A host whose start is refused: its exit code, and what it said.
+    pub fn refused(files: &[PathBuf], variables: &[(String, String)]) -> (i32, String) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let status = command(folder.path(), 0, files, variables).status().expect("it runs");
+        let said = std::fs::read_to_string(folder.path().join("log")).expect("a log");
+        (status.code().unwrap_or(-1), said)
     }
 
     fn wait_ready(&self) {
@@ -77,7 +92,8 @@ impl Host {
 
     /// A start with the same data directory, after an end.
     pub fn restart(&mut self) {
-        self.child = spawn(self.folder.path(), self.port);
+        let mut again = command(self.folder.path(), self.port, &self.files, &self.variables);
+        self.child = again.spawn().expect("a host");
         self.wait_ready();
     }
 
@@ -143,16 +159,18 @@ impl Host {
     }
 }
 
-fn spawn(folder: &Path, port: u16) -> Child {
+fn command(folder: &Path, port: u16, files: &[PathBuf], variables: &[(String, String)]) -> Command {
     let log = File::options().create(true).append(true).open(folder.join("log")).expect("a log");
-    Command::new(program())
+    let mut command = Command::new(program());
+    command
         .args(["run", "--admin", &format!("127.0.0.1:{port}"), "--data-dir"])
         .arg(folder.join("data"))
+        .args(files)
+        .envs(variables.iter().cloned())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(log)
-        .spawn()
-        .expect("a host")
+        .stderr(log);
+    command
 }
 
 impl Drop for Host {

@@ -125,8 +125,14 @@ impl Topic {
     }
 
     /// Reads from the begin until `done` says so of what was read.
-    pub fn read_until(&self, mut done: impl FnMut(&[Read]) -> bool) -> Vec<Read> {
+    pub fn read_until(&self, done: impl FnMut(&[Read]) -> bool) -> Vec<Read> {
+        self.read_of(&services().kafka, done)
+    }
+
+    /// The same of the topic of this name in another cluster.
+    pub fn read_of(&self, brokers: &str, mut done: impl FnMut(&[Read]) -> bool) -> Vec<Read> {
         let mut config = config();
+        config.set("bootstrap.servers", brokers);
         config.set("group.id", "tests").set("fetch.wait.max.ms", "20").set("isolation.level", "read_committed");
         let consumer: BaseConsumer = config.create().expect("a consumer");
         let mut list = TopicPartitionList::new();

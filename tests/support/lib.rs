@@ -1,19 +1,23 @@
 //! What the end-to-end tests stand on: real servers, started once for a run; the real program; topics of a test's own.
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod database;
 mod elasticsearch;
+mod example;
 mod host;
 mod kafka;
 mod proxy;
 mod redis;
 mod services;
 
+pub use database::Database;
 pub use elasticsearch::Index;
+pub use example::Example;
 pub use host::{Answer, Host, guest};
 pub use kafka::{Read, Topic, timestamp};
 pub use proxy::{Network, Proxy};
 pub use redis::Keys;
-pub use services::{Services, root, services, use_services};
+pub use services::{Services, beside, other_kafka, root, services, use_services};
 
 use std::{
     sync::atomic::{AtomicU32, Ordering::Relaxed},

@@ -1,6 +1,11 @@
 //! The servers, by `scripts/services/up.sh`: they end with the test process.
 
-use std::{collections::HashMap, path::PathBuf, process::Command, sync::OnceLock};
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    process::Command,
+    sync::{Mutex, OnceLock},
+};
 
 /// Addresses of the services of this run.
 pub struct Services {
@@ -10,6 +15,8 @@ pub struct Services {
     pub elasticsearch: String,
     /// URL.
     pub redis: String,
+    /// What `up.sh` calls their folder, where it is known.
+    pub folder: Option<String>,
 }
 
 /// The project's root.
@@ -37,17 +44,36 @@ impl Services {
             kafka: address("WASMILL_TEST_KAFKA")?,
             elasticsearch: address("WASMILL_TEST_ELASTICSEARCH")?,
             redis: address("WASMILL_TEST_REDIS")?,
+            folder: address("WASMILL_SERVICES_DIR"),
         })
     }
 }
 
 fn start() -> Services {
-    let up = Command::new(root().join("scripts/services/up.sh"))
-        .args(["--watch-pid", &std::process::id().to_string()])
-        .output()
-        .expect("up.sh runs");
+    let found = up(&["--watch-pid", &std::process::id().to_string()]);
+    Services::find(|name| found.get(name).cloned()).expect("all addresses")
+}
+
+/// Starts more of the services in the folder of the others, or finds them there; answers the variables of all.
+pub fn beside(more: &[&str]) -> HashMap<String, String> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let folder = services().folder.as_ref().expect("WASMILL_SERVICES_DIR, as up.sh prints it");
+    let _turn = ONE_AT_A_TIME.lock().expect("no panic under the lock");
+    up(&[&["--dir", folder], more].concat())
+}
+
+/// Another Kafka cluster of one broker, which knows nothing of the first: its bootstrap servers.
+pub fn other_kafka() -> &'static str {
+    static OTHER: OnceLock<String> = OnceLock::new();
+    OTHER.get_or_init(|| {
+        let found = up(&["--watch-pid", &std::process::id().to_string(), "kafka"]);
+        found["WASMILL_TEST_KAFKA"].clone()
+    })
+}
+
+fn up(args: &[&str]) -> HashMap<String, String> {
+    let up = Command::new(root().join("scripts/services/up.sh")).args(args).output().expect("up.sh runs");
     assert!(up.status.success(), "{}", String::from_utf8_lossy(&up.stderr));
     let text = String::from_utf8(up.stdout).expect("text");
-    let found: HashMap<&str, &str> = text.lines().filter_map(|line| line.split_once('=')).collect();
-    Services::find(|name| found.get(name).map(ToString::to_string)).expect("all addresses")
+    text.lines().filter_map(|line| line.split_once('=')).map(|(name, value)| (name.into(), value.into())).collect()
 }

@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use super::{
     names::did_you_mean,
     pipeline::{Delivery, Start},
-    sinks::Versions,
+    sinks::{Partitioning, Versions},
     value::{Leaf, Wrong},
 };
 use crate::output::Op;
@@ -40,6 +40,10 @@ impl Choice for Versions {
     const WORDS: &'static [(&'static str, Self)] = &[("module", Self::Module), ("offset", Self::Offset)];
 }
 
+impl Choice for Partitioning {
+    const WORDS: &'static [(&'static str, Self)] = &[("key", Self::Key), ("keep", Self::Keep)];
+}
+
 /// The commands of a Redis sink, before their options are known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Command {
@@ -48,6 +52,7 @@ pub(super) enum Command {
     Json,
     List,
     Set,
+    Counter,
     Stream,
     Publish,
 }
@@ -59,6 +64,7 @@ impl Choice for Command {
         ("json", Self::Json),
         ("list", Self::List),
         ("set", Self::Set),
+        ("counter", Self::Counter),
         ("stream", Self::Stream),
         ("publish", Self::Publish),
     ];

@@ -88,6 +88,12 @@ impl Document {
         matches!(self.content(id), Content::Scalar(Scalar { raw: Some(_), .. }))
     }
 
+    /// Whether the value of this node came from variables, and there is nothing in it.
+    pub(super) fn is_empty_variable(&self, id: NodeId) -> bool {
+        let is_empty = matches!(self.content(id), Content::Scalar(scalar) if scalar.text.is_empty());
+        is_empty && self.is_from_variable(id) && !self.is_incomplete(id)
+    }
+
     /// A problem with the value of a node.
     pub(super) fn problem(&self, id: NodeId, message: impl Into<String>, help: Option<String>) -> Problem {
         Problem::new(self.path(id), self.node(id).place, message, help)

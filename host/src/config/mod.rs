@@ -30,6 +30,7 @@ mod sinks;
 mod template;
 #[cfg(test)]
 mod tests;
+mod topics;
 mod validate;
 mod value;
 mod variables;
@@ -40,7 +41,10 @@ pub use pipeline::{Backoff, BatchPolicy, DeadLetter, Delivery, Errors, KafkaSour
 pub use problem::{ConfigError, Problem};
 pub use schema::schema;
 pub use secret::{Properties, Secret};
-pub use sinks::{BulkPolicy, ElasticsearchAuth, ElasticsearchSink, KafkaSink, RedisCommand, RedisSink, Sink, Versions};
+pub use sinks::{
+    BulkPolicy, ElasticsearchAuth, ElasticsearchSink, KafkaSink, Partitioning, RedisCommand, RedisSink, Sink,
+    TTL_MAX_MS, Versions,
+};
 pub use template::{BadTemplate, Part, Template};
 pub use variables::{Environment, NoVariables, Resolve};
 

@@ -73,7 +73,7 @@ impl Leaf for Topic {
         if (1..=TOPIC_BYTES_MAX).contains(&text.len()) && text.bytes().all(fits) && !dots {
             return Ok(Self(text.to_owned()));
         }
-        Err(Wrong::help("a topic has 1 to 249 of a-z, A-Z, 0-9, `.`, `_` and `-`; patterns are not supported"))
+        Err(Wrong::help("a topic has 1 to 249 of a-z, A-Z, 0-9, `.`, `_` and `-`"))
     }
 }
 

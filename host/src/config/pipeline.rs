@@ -40,7 +40,7 @@ pub enum Delivery {
 pub struct KafkaSource {
     /// As `host:port`, at least one.
     pub brokers: Vec<String>,
-    /// At least one, none twice.
+    /// Names, and patterns that begin with `^`. At least one, none twice.
     pub topics: Vec<String>,
     pub group: String,
     pub start: Start,

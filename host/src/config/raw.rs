@@ -12,9 +12,10 @@ use serde::Deserialize;
 use super::{
     choices::OneOf,
     module::ModuleRef,
-    names::{Addresses, Name, Topic},
+    names::{Addresses, Name},
     numbers::{Count, Size, Switch, Time},
     pipeline::{Delivery, Start},
+    topics::SourceTopic,
     value::{At, Filled, Plain, Value},
 };
 use crate::limits::MEMORY_MAX;
@@ -71,9 +72,10 @@ pub(super) struct RawKafkaSource {
     /// Brokers to begin with, each as `host:port`. One entry may hold several with commas, as variables often do.
     #[schemars(length(min = 1))]
     pub(super) brokers: Option<At<Vec<Value<Addresses>>>>,
-    /// The topics, each by its name.
+    /// The topics, by name, or as patterns that begin with `^`, such as `^orders\..*`. Patterns are tried on new topics
+    /// too, and never stand for internal ones (`__...`).
     #[schemars(length(min = 1))]
-    pub(super) topics: Option<At<Vec<Value<Topic>>>>,
+    pub(super) topics: Option<At<Vec<Value<SourceTopic>>>>,
     /// The consumer group, which keeps the offsets. Default: `wasmill.` and the pipeline's name.
     pub(super) group: Option<Value<Filled>>,
     /// Where to begin in a partition for which the group has no offset: `earliest`, `latest` or a time such as

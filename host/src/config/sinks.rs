@@ -8,6 +8,9 @@ use super::{
 };
 use crate::output::Op;
 
+/// Longest time to live in milliseconds: a century, more than any record should live, and far from what overflows.
+pub const TTL_MAX_MS: u64 = 100 * 365 * 24 * 60 * 60 * 1000;
+
 /// Where output records go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sink {
@@ -29,7 +32,18 @@ pub struct KafkaSink {
     pub brokers: Vec<String>,
     /// Where records go for which the module names no target.
     pub topic: String,
+    pub partition: Partitioning,
     pub properties: Properties,
+}
+
+/// Which partition of its topic a record goes to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Partitioning {
+    /// The one that its key leads to; some partition where it has none.
+    #[default]
+    Key,
+    /// The one of the same number as it was read from.
+    Keep,
 }
 
 /// Documents in Elasticsearch or OpenSearch.
@@ -90,6 +104,8 @@ pub struct RedisSink {
     pub command: RedisCommand,
     /// The key, or the channel of `publish`.
     pub key: Template,
+    /// Header in which a record may say how long its key lives; without it, the command's `ttl`.
+    pub ttl_header: Option<String>,
     /// Without it: versions are not looked at.
     pub versions: Option<Versions>,
     /// Connections, 1..=16.
@@ -111,6 +127,8 @@ pub enum RedisCommand {
     List { maxlen: Option<u64>, ttl: Option<Duration> },
     /// `SADD`: the value as it is.
     Set { ttl: Option<Duration> },
+    /// `INCRBY` by the value, a whole number; with a field `HINCRBY`.
+    Counter { field: Option<Template>, ttl: Option<Duration> },
     /// `XADD` with the value in this field, and `MAXLEN ~`.
     Stream { maxlen: Option<u64>, field: String },
     /// `PUBLISH`.

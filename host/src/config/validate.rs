@@ -10,6 +10,7 @@ use super::{
     pipeline::{Backoff, BatchPolicy, DeadLetter, Errors, KafkaSource, Pipeline, default_group},
     problem::Problem,
     raw::{RawBackoff, RawBatch, RawErrors, RawKafkaSource, RawPipeline, RawSource},
+    topics::{is_internal, is_pattern},
     value::{At, Leaf, Value},
 };
 
@@ -82,6 +83,7 @@ impl Check<'_> {
             let read: Vec<_> =
                 topics.iter().filter_map(|topic| self.read(topic).map(|name| (topic.node, name.0))).collect();
             self.distinct(&read);
+            self.internal_beside_patterns(&read);
             self.not_empty(topics, read.into_iter().map(|(_, name)| name).collect())
         });
         let group = self.optional(&raw.group).map(|group| group.0);
@@ -91,6 +93,17 @@ impl Check<'_> {
         let properties = self.consumer_properties(raw.properties.as_ref());
         let group = group.or_else(|| pipeline.map(default_group))?;
         Some(KafkaSource { brokers: brokers?, topics: topics?, group, start, batch, lanes, properties })
+    }
+
+    /// A consumer with patterns does not see internal topics at all (`Consumer::new`).
+    fn internal_beside_patterns(&mut self, topics: &[(NodeId, String)]) {
+        if !topics.iter().any(|(_, topic)| is_pattern(topic)) {
+            return;
+        }
+        for (node, _) in topics.iter().filter(|(_, topic)| is_internal(topic)) {
+            let message = format!("the internal topic {} stands beside a pattern", self.document.shown(*node));
+            self.problem(*node, message, Some("read it in a pipeline of its own".to_owned()));
+        }
     }
 
     fn batch(&mut self, raw: &At<RawBatch>) -> BatchPolicy {

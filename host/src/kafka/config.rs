@@ -57,8 +57,15 @@ const PRODUCER_DEFAULTS: [(&str, &str); 9] = [
     ("statistics.interval.ms", "0"),
 ];
 
+/// Topics that no pattern stands for.
+const INTERNAL_TOPICS: &str = "^__";
+
+/// How often librdkafka looks for topics that are new. Its own default is five minutes: long for a pattern.
+const REFRESH: &str = "topic.metadata.refresh.interval.ms";
+const PATTERN_REFRESH_MS: &str = "30000";
+
 impl Settings {
-    pub(super) fn consumer(&self, group: &str) -> ClientConfig {
+    pub(super) fn consumer(&self, group: &str, topics: &[String]) -> ClientConfig {
         let mut config = self.with_defaults(&CONSUMER_DEFAULTS);
         config
             .set("group.id", group)
@@ -68,7 +75,22 @@ impl Settings {
             // Where to start is resolved at assignment. This is what happens to an offset that retention has removed:
             // the oldest record there is, so that nothing that is still there is skipped.
             .set("auto.offset.reset", "earliest");
+        if topics.iter().any(|topic| topic.starts_with('^')) {
+            self.with_patterns(&mut config);
+        }
         config
+    }
+
+    /// For a subscription by patterns: internal topics are as if they were not there, and new topics are found soon.
+    fn with_patterns(&self, config: &mut ClientConfig) {
+        let hidden = match config.get("topic.blacklist") {
+            Some(theirs) => format!("{theirs},{INTERNAL_TOPICS}"),
+            None => INTERNAL_TOPICS.to_owned(),
+        };
+        config.set("topic.blacklist", hidden);
+        if config.get(REFRESH).is_none() {
+            config.set(REFRESH, PATTERN_REFRESH_MS);
+        }
     }
 
     pub(super) fn producer(&self) -> ClientConfig {

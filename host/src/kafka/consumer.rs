@@ -79,12 +79,13 @@ pub struct Consumer {
 }
 
 impl Consumer {
-    /// Connects in the background: an unreachable broker shows as [`Event::Error`].
+    /// Connects in the background: an unreachable broker shows as [`Event::Error`]. A topic that begins with `^` is a
+    /// pattern, which librdkafka matches.
     ///
     /// # Errors
     /// A property that librdkafka does not know, or a value that it refuses.
     pub fn new(settings: &Settings, group: &str, topics: &[String]) -> Result<Self, KafkaError> {
-        let config = settings.consumer(group);
+        let config = settings.consumer(group, topics);
         let is = |name: &str, word: &str| config.get(name).is_some_and(|value| value.contains(word));
         let cooperative = is("partition.assignment.strategy", "cooperative") || is("group.protocol", "consumer");
         let client: Client = config

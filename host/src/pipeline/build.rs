@@ -48,11 +48,14 @@ pub(super) fn check(spec: &config::Pipeline, deps: &Deps) -> Result<(), BuildErr
     Ok(())
 }
 
-pub(super) fn lane(shared: &Shared, index: usize, deps: &Deps) -> Result<(Source, Flight), BuildError> {
-    let spec = &shared.spec;
-    let flight = flight(spec, &shared.sinks, &shared.refused, index, deps)?;
-    let source = Source::new(&source_settings(&spec.source, index)).map_err(BuildError::Source)?;
-    Ok((source, flight))
+/// The sinks of a lane, which begin to look for their servers.
+pub(super) fn sinks(shared: &Shared, index: usize, deps: &Deps) -> Result<Flight, BuildError> {
+    flight(&shared.spec, &shared.sinks, &shared.refused, index, deps)
+}
+
+/// The source of a lane, which joins the group.
+pub(super) fn source(shared: &Shared, index: usize) -> Result<Source, BuildError> {
+    Source::new(&source_settings(&shared.spec.source, index)).map_err(BuildError::Source)
 }
 
 type Stats = BTreeMap<String, Arc<SinkStats>>;
@@ -80,7 +83,7 @@ fn flight(
     }
     let dead_letters = match &spec.errors.dead_letter {
         None => None,
-        Some(config::DeadLetter { kafka }) => Some(DeadLetters::new(&kafka.topic, outlet("dead_letter", kafka)?)?),
+        Some(config::DeadLetter { kafka }) => Some(DeadLetters::new(kafka, outlet("dead_letter", kafka)?)?),
     };
     Ok(Flight::new(sinks, dead_letters, shared.map(|outlet| Transactions::new(outlet, Arc::clone(refused)))))
 }
@@ -115,7 +118,10 @@ fn one_sink(
     deps: &Deps,
 ) -> Result<Box<dyn Sink>, BuildError> {
     Ok(match configured {
-        config::Sink::Kafka(kafka) => Box::new(KafkaSink::new(name, &kafka.topic, outlet(name, kafka)?, stats)?),
+        config::Sink::Kafka(kafka) => {
+            let sink = KafkaSink::new(name, &kafka.topic, outlet(name, kafka)?, stats)?;
+            Box::new(sink.partitioned(kafka.partition))
+        }
         config::Sink::Stdout => Box::new(NdjsonSink::stdout(name, stats)),
         config::Sink::File { path } => Box::new(NdjsonSink::file(name, path, stats)?),
         config::Sink::Elasticsearch(settings) => Box::new(sink::elasticsearch(name, settings, &deps.runtime, stats)?),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::release::ModuleId;
 use crate::{
     batch::Batch,
+    config,
     output::{Output, View},
     sink::{Settlement, Sink as _, SinkError, Ticket, kafka::KafkaSink, kafka::Outlet},
 };
@@ -36,8 +37,9 @@ pub(super) struct DeadLetters {
 }
 
 impl DeadLetters {
-    pub(super) fn new(topic: &str, outlet: Outlet) -> Result<Self, SinkError> {
-        Ok(Self { sink: KafkaSink::new("dead_letter", topic, outlet, Arc::default())? })
+    pub(super) fn new(kafka: &config::KafkaSink, outlet: Outlet) -> Result<Self, SinkError> {
+        let sink = KafkaSink::new("dead_letter", &kafka.topic, outlet, Arc::default())?;
+        Ok(Self { sink: sink.partitioned(kafka.partition) })
     }
 
     pub(super) fn ready(&mut self) -> bool {
@@ -58,7 +60,7 @@ impl DeadLetters {
         let view = View { batch: rows, base: 0, output: &output };
         let ticket = Ticket { batch, sink: DEAD_LETTERS };
         let mut letters = letters.iter();
-        self.sink.deliver_with(ticket, &mut view.records().map(|record| record.unchanged()), &mut |record| {
+        self.sink.deliver_with(ticket, rows, &mut view.records().map(|record| record.unchanged()), &mut |record| {
             letters.next().map_or_else(Vec::new, |letter| headers(letter, rows, record.offset(), module, release))
         });
     }

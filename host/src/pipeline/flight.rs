@@ -19,7 +19,7 @@ use crate::{
     batch::Batch,
     kafka::Partition,
     output::{Record, View},
-    sink::{Outcome, Rejected, Settlement, Sink, Ticket},
+    sink::{Contact, Outcome, Rejected, Settlement, Sink, Ticket},
     source::{Assignment, Source},
 };
 
@@ -137,6 +137,19 @@ impl Flight {
     /// First offset of an epoch that was given to the module.
     pub(super) fn first(&self, epoch: u64) -> Option<i64> {
         self.epochs.get(&epoch)?.first
+    }
+
+    /// Whether all sinks have reached their servers: the gravest of what they say.
+    pub(super) fn contact(&self) -> Contact {
+        let mut gravest = Contact::Made;
+        for (_, sink) in &self.sinks {
+            match (sink.contact(), &gravest) {
+                (Contact::Failed(reason), _) => return Contact::Failed(reason),
+                (Contact::Waits(reason), Contact::Made | Contact::Waits(None)) => gravest = Contact::Waits(reason),
+                _ => {}
+            }
+        }
+        gravest
     }
 
     /// Before anything is consumed.

@@ -6,6 +6,7 @@
 
 mod backoff;
 mod build;
+mod contact;
 mod dead_letter;
 mod flight;
 mod histogram;
@@ -149,9 +150,9 @@ fn supervise(shared: &Shared, index: usize, deps: &Deps) -> usize {
     let mut restarts = 0;
     loop {
         let started = Instant::now();
-        let end = match build::lane(shared, index, deps) {
-            Ok((source, flight)) => Lane::new(shared, index, source, flight).run(),
-            Err(error) => End::Stuck(Stuck::Failed(error.to_string())),
+        let end = match start(shared, index, deps) {
+            Ok(lane) => lane.run(),
+            Err(end) => end,
         };
         let pipeline = &shared.spec.name;
         shared.set_partitions(index, vec![]);
@@ -176,4 +177,13 @@ fn supervise(shared: &Shared, index: usize, deps: &Deps) -> usize {
         }
         shared.set_trouble(index, None);
     }
+}
+
+/// Sinks first, the group last: nothing is consumed before everything is there.
+fn start<'a>(shared: &'a Shared, index: usize, deps: &Deps) -> Result<Lane<'a>, End> {
+    let failed = |error: BuildError| End::Stuck(Stuck::Failed(error.to_string()));
+    let flight = build::sinks(shared, index, deps).map_err(failed)?;
+    contact::wait(shared, index, &flight)?;
+    let source = build::source(shared, index).map_err(failed)?;
+    Ok(Lane::new(shared, index, source, flight))
 }

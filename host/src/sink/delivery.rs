@@ -14,7 +14,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::{Outcome, Rejected, Settlement, SinkStats, Ticket};
+use super::{Contact, Outcome, Rejected, Settlement, SinkStats, Ticket};
 use crate::{batch::Batch, output::Record};
 
 /// One encoded record.
@@ -114,6 +114,7 @@ pub(super) struct Desk {
     name: String,
     pub(super) stats: Arc<SinkStats>,
     settled: Mutex<Vec<Settlement>>,
+    contact: Mutex<Contact>,
     records: AtomicUsize,
     bytes: AtomicUsize,
 }
@@ -121,7 +122,8 @@ pub(super) struct Desk {
 impl Desk {
     pub(super) fn new(name: &str, stats: Arc<SinkStats>) -> Arc<Self> {
         let (records, bytes) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Arc::new(Self { name: name.into(), stats, settled: Mutex::default(), records, bytes })
+        let contact = Mutex::new(Contact::Waits(None));
+        Arc::new(Self { name: name.into(), stats, settled: Mutex::default(), contact, records, bytes })
     }
 
     pub(super) fn name(&self) -> &str {
@@ -135,6 +137,15 @@ impl Desk {
 
     pub(super) fn take_settled(&self, settled: &mut Vec<Settlement>) {
         settled.append(&mut self.settled.lock());
+    }
+
+    /// As the first worker has found it.
+    pub(super) fn contact(&self) -> Contact {
+        self.contact.lock().clone()
+    }
+
+    pub(super) fn note_contact(&self, contact: Contact) {
+        *self.contact.lock() = contact;
     }
 
     fn reject(&self, row: u32, reason: &str) -> Rejected {

@@ -12,6 +12,7 @@ use std::{cell::RefCell, mem, rc::Rc, sync::Arc, time::Duration};
 use super::{Outcome, Rejected, Settlement, Sink, SinkError, SinkStats, Ticket};
 use crate::{
     batch::Batch,
+    config::Partitioning,
     kafka::{Delivered, Failure, KafkaError, ProduceError, Producer, Settings, TopicHandle},
     output::{Op, Record},
 };
@@ -72,6 +73,8 @@ pub struct KafkaSink {
     name: Arc<str>,
     /// Where records go that name no target; of the outlet's producer.
     topic: TopicHandle,
+    /// Records stay in the partition that they were read from.
+    keeps_partitions: bool,
     outlet: Outlet,
     stats: Arc<SinkStats>,
 }
@@ -84,54 +87,71 @@ impl KafkaSink {
     pub fn new(name: &str, topic: &str, outlet: Outlet, stats: Arc<SinkStats>) -> Result<Self, SinkError> {
         let failed = |reason: String| SinkError { sink: name.into(), reason };
         let topic = outlet.inner.borrow_mut().producer.topic(topic.as_bytes()).map_err(failed)?;
-        Ok(Self { name: name.into(), topic, outlet, stats })
+        Ok(Self { name: name.into(), topic, keeps_partitions: false, outlet, stats })
+    }
+
+    /// Leaves each record in the partition of the number that it was read from, or puts it where its key leads.
+    #[must_use]
+    pub fn partitioned(mut self, by: Partitioning) -> Self {
+        self.keeps_partitions = by == Partitioning::Keep;
+        self
     }
 
     /// As [`Sink::deliver`], with headers added to each record: dead letters say where they came from.
     pub fn deliver_with(
         &mut self,
         ticket: Ticket,
+        batch: &Batch,
         records: &mut dyn Iterator<Item = Record<'_>>,
         extra: &mut dyn FnMut(&Record<'_>) -> Vec<(&'static str, Vec<u8>)>,
     ) {
-        self.hand_over(ticket, records, &mut |inner, tracker, topic, record| {
+        self.hand_over(ticket, batch, records, &mut |inner, tracker, place, record| {
             let headers = extra(&record);
             let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_slice())).collect();
-            inner.produce(tracker, topic, record, &headers);
+            inner.produce(tracker, place, record, &headers);
         });
     }
 
     fn hand_over(
         &mut self,
         ticket: Ticket,
+        batch: &Batch,
         records: &mut dyn Iterator<Item = Record<'_>>,
-        produce: &mut dyn FnMut(&mut Inner, u32, TopicHandle, Record<'_>),
+        produce: &mut dyn FnMut(&mut Inner, u32, Place, Record<'_>),
     ) {
         let inner = &mut *self.outlet.inner.borrow_mut();
-        let tracker = inner.trackers.open(ticket, &self.name, &self.stats);
+        let partition = self.keeps_partitions.then_some(batch.partition);
+        let tracker = inner.trackers.open(ticket, &self.name, &self.stats, partition);
         for record in records {
-            produce(inner, tracker, self.topic, record);
+            produce(inner, tracker, Place { topic: self.topic, partition }, record);
         }
         inner.trackers.close(tracker, &mut inner.settled);
     }
 }
 
+/// Where a record goes that names no target, and the partition that it keeps there or anywhere.
+#[derive(Clone, Copy)]
+struct Place {
+    topic: TopicHandle,
+    partition: Option<i32>,
+}
+
 impl Inner {
-    fn produce(&mut self, tracker: u32, own: TopicHandle, mut record: Record<'_>, extra: &[(&str, &[u8])]) {
+    fn produce(&mut self, tracker: u32, place: Place, mut record: Record<'_>, extra: &[(&str, &[u8])]) {
         if record.op == Op::Delete {
             // In Kafka a deletion is a tombstone, whatever value came along.
             record.value = None;
         }
         // Most records name no target: the sink's own topic is not looked up again for each.
         let topic = match record.target.map(|name| self.producer.topic(name)) {
-            None => own,
+            None => place.topic,
             Some(Ok(topic)) => topic,
             Some(Err(reason)) => return self.trackers.reject(tracker, record.row, &reason),
         };
         let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
         let opaque = Trackers::opaque(tracker, record.row);
         loop {
-            match self.producer.produce(topic, None, &record, extra, opaque) {
+            match self.producer.produce(topic, place.partition, &record, extra, opaque) {
                 Ok(()) => return self.trackers.sent(tracker, bytes),
                 Err(ProduceError::Full) => self.serve(FULL_WAIT),
                 Err(ProduceError::Rejected(reason)) => return self.trackers.reject(tracker, record.row, &reason),
@@ -152,9 +172,9 @@ impl Sink for KafkaSink {
         records < RECORDS_IN_FLIGHT_MAX && bytes < BYTES_IN_FLIGHT_MAX
     }
 
-    fn deliver(&mut self, ticket: Ticket, _batch: &Batch, records: &mut dyn Iterator<Item = Record<'_>>) {
-        self.hand_over(ticket, records, &mut |inner, tracker, topic, record| {
-            inner.produce(tracker, topic, record, &[]);
+    fn deliver(&mut self, ticket: Ticket, batch: &Batch, records: &mut dyn Iterator<Item = Record<'_>>) {
+        self.hand_over(ticket, batch, records, &mut |inner, tracker, place, record| {
+            inner.produce(tracker, place, record, &[]);
         });
     }
 
@@ -173,6 +193,8 @@ struct Tracker {
     /// The sink's name, as configured.
     sink: Arc<str>,
     stats: Arc<SinkStats>,
+    /// The partition that its records keep.
+    partition: Option<i32>,
     /// Records that the broker has taken.
     delivered: usize,
     /// Records without a report, and one more while the delivery is being handed over.
@@ -206,10 +228,19 @@ impl Trackers {
         ((u64::from(tracker) << 32) | u64::from(row)) as usize
     }
 
-    fn open(&mut self, ticket: Ticket, sink: &Arc<str>, stats: &Arc<SinkStats>) -> u32 {
+    fn open(&mut self, ticket: Ticket, sink: &Arc<str>, stats: &Arc<SinkStats>, partition: Option<i32>) -> u32 {
         let (sink, stats) = (Arc::clone(sink), Arc::clone(stats));
-        let tracker =
-            Tracker { ticket, sink, stats, delivered: 0, open: 1, bytes: 0, rejected: Vec::new(), ended: None };
+        let tracker = Tracker {
+            ticket,
+            sink,
+            stats,
+            partition,
+            delivered: 0,
+            open: 1,
+            bytes: 0,
+            rejected: Vec::new(),
+            ended: None,
+        };
         match self.free.pop() {
             Some(slot) => {
                 self.slots[slot as usize] = Some(tracker);
@@ -244,7 +275,10 @@ impl Trackers {
 
     fn end(&mut self, slot: u32, how: Ended, reason: &str) {
         if let Some(tracker) = self.slot(slot) {
-            let reason = tracker.say(reason);
+            let mut reason = tracker.say(reason);
+            if let (Ended::Failed, Some(partition)) = (how, tracker.partition) {
+                reason += &format!(" (records keep partition {partition}, which their topic has to have)");
+            }
             tracker.ended = tracker.ended.take().max(Some((how, reason)));
         }
     }
@@ -327,7 +361,7 @@ mod tests {
     }
 
     fn open(trackers: &mut Trackers, ticket: Ticket, stats: &Arc<SinkStats>) -> u32 {
-        trackers.open(ticket, &Arc::from("s"), stats)
+        trackers.open(ticket, &Arc::from("s"), stats, None)
     }
 
     #[test]
@@ -360,6 +394,17 @@ mod tests {
         assert_ne!(open(&mut trackers, Ticket { batch: 8, sink: 0 }, &stats), slot);
         trackers.delivered(report(slot, 0, Err(Failure::Transient("purged".into()))), &mut settled);
         assert_eq!(settled.len(), 1);
+    }
+
+    #[test]
+    fn a_partition_that_cannot_be_kept_is_said() {
+        let (mut trackers, mut settled, stats) = (Trackers::default(), vec![], Arc::default());
+        let slot = trackers.open(TICKET, &Arc::from("s"), &stats, Some(7));
+        trackers.sent(slot, 1);
+        trackers.close(slot, &mut settled);
+        trackers.delivered(report(slot, 0, Err(Failure::Configuration("unknown".into()))), &mut settled);
+        let reason = "sink `s`: unknown (records keep partition 7, which their topic has to have)";
+        assert_eq!(settled[0].outcome, Outcome::Failed(reason.into()));
     }
 
     #[test]

@@ -76,8 +76,24 @@ pub struct SinkError {
     pub reason: String,
 }
 
+/// Whether a sink has reached its server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Contact {
+    Made,
+    /// It goes on trying; why the last attempt failed, if there was one.
+    Waits(Option<String>),
+    /// A person has to look.
+    Failed(String),
+}
+
 /// Takes output records and reports what became of them. Owned and called by one lane thread.
 pub trait Sink {
+    /// Whether the server was reached: asked before anything is consumed, until it was. A sink without a server of its
+    /// own, or whose client waits for it without being asked, need not say anything.
+    fn contact(&self) -> Contact {
+        Contact::Made
+    }
+
     /// Whether another delivery may be handed over now. The lane asks before each batch, and again some milliseconds
     /// later while the answer is no. Bounded in records and bytes by the sink.
     fn ready(&mut self) -> bool;

@@ -33,7 +33,7 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// Starts one worker for each client, at least one.
+    /// Starts one worker for each client, at least one. The first finds out whether the server can be reached.
     pub(super) fn spawn<C: Client>(
         desk: Arc<Desk>,
         clients: impl IntoIterator<Item = C>,
@@ -42,9 +42,11 @@ impl Pool {
     ) -> Self {
         let mut workers = JoinSet::new();
         let mut queues = Vec::new();
-        for client in clients {
+        for (index, client) in clients.into_iter().enumerate() {
             let (sender, queue) = mpsc::channel(DELIVERIES_MAX);
-            workers.spawn_on(Worker::new(client, queue, Arc::clone(&desk), limits).run(), runtime);
+            let mut worker = Worker::new(client, queue, Arc::clone(&desk), limits);
+            worker.greets = index == 0;
+            workers.spawn_on(worker.run(), runtime);
             queues.push(sender);
         }
         let bytes_max = (2 * limits.bytes * queues.len()).clamp(*BYTES_IN_FLIGHT.start(), *BYTES_IN_FLIGHT.end());

@@ -1,7 +1,7 @@
 //! A sink that speaks to a server: encodes in the lane, and leaves sending and waiting to its workers.
 
 use super::{
-    Settlement, Sink, Ticket,
+    Contact, Settlement, Sink, Ticket,
     delivery::{self, Encode},
     pool::Pool,
 };
@@ -14,6 +14,10 @@ pub(super) struct ServerSink<E> {
 }
 
 impl<E: Encode> Sink for ServerSink<E> {
+    fn contact(&self) -> Contact {
+        self.pool.desk().contact()
+    }
+
     fn ready(&mut self) -> bool {
         self.pool.ready()
     }

@@ -20,7 +20,7 @@ use std::{
 use tokio::sync::mpsc;
 
 use super::{
-    SinkStats,
+    Contact, SinkStats,
     delivery::{Delivery, Desk},
 };
 
@@ -33,6 +33,9 @@ pub(super) struct RequestLimits {
 
 /// Smaller than any server's limit; a request that is refused as too large even so is halved by records alone.
 const LEARNED_BYTES_MIN: usize = 64 << 10;
+
+/// Longest pause between two greetings: nothing but one small request hangs on them.
+const GREETING_PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// Pauses between the attempts of one request: full jitter over a doubling span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +88,9 @@ pub(super) enum Answer {
 
 /// Speaks to a server. Each worker has its own.
 pub(super) trait Client: Send + 'static {
+    /// Asks the server for something that anybody may have, to see whether it is there and knows who asks.
+    fn greet(&mut self) -> impl Future<Output = Contact> + Send;
+
     /// Sends a request once. Called within the runtime; never for nothing.
     fn send(&mut self, request: Request<'_>) -> impl Future<Output = Answer> + Send;
 }
@@ -136,6 +142,8 @@ pub(super) struct Worker<C> {
     pub(super) desk: Arc<Desk>,
     pub(super) limits: RequestLimits,
     pub(super) pauses: Pauses,
+    /// It is the one of its sink that finds out whether the server can be reached, before it does anything else.
+    pub(super) greets: bool,
     held: Held,
     /// Items of the first delivery in hand that earlier requests have dealt with.
     dealt_with: usize,
@@ -143,11 +151,14 @@ pub(super) struct Worker<C> {
 
 impl<C: Client> Worker<C> {
     pub(super) fn new(client: C, queue: mpsc::Receiver<Delivery>, desk: Arc<Desk>, limits: RequestLimits) -> Self {
-        Self { client, queue, desk, limits, pauses: Pauses::default(), held: Held::new(), dealt_with: 0 }
+        Self { client, queue, desk, limits, pauses: Pauses::default(), greets: false, held: Held::new(), dealt_with: 0 }
     }
 
     /// Until the sink is dropped or a person has to look.
     pub(super) async fn run(mut self) {
+        if self.greets {
+            self.greet().await;
+        }
         while let Some(request) = self.gather().await {
             if let Err(reason) = self.perform(request).await {
                 tracing::error!(sink = self.desk.name(), reason, "sink failed");
@@ -155,6 +166,29 @@ impl<C: Client> Worker<C> {
                 self.held.drain(..).flatten().for_each(|delivery| delivery.fail(&reason));
                 return;
             }
+        }
+    }
+
+    /// Until the server was reached, or refuses.
+    async fn greet(&mut self) {
+        let mut attempt = 0;
+        loop {
+            let contact = match self.client.greet().await {
+                Contact::Made => Contact::Made,
+                Contact::Waits(reason) => Contact::Waits(reason.map(|reason| self.desk.say(&reason))),
+                Contact::Failed(reason) => Contact::Failed(self.desk.say(&reason)),
+            };
+            if let Contact::Waits(Some(reason)) | Contact::Failed(reason) = &contact {
+                self.desk.stats.note_error(reason);
+            }
+            let waits = matches!(contact, Contact::Waits(_));
+            self.desk.note_contact(contact);
+            if !waits {
+                return;
+            }
+            let pause = self.pauses.before(attempt, rand::random(), None).min(GREETING_PAUSE_MAX);
+            tokio::time::sleep(pause).await;
+            attempt += 1;
         }
     }
 

@@ -11,15 +11,12 @@ use crate::{
         choices::{Command, OneOf},
         names::{Addresses, Topic},
         numbers::{Count, Size, Time},
-        sinks::Versions,
+        sinks::{Partitioning, TTL_MAX_MS, Versions},
         template::Template,
         value::{At, Filled, Plain, Value},
     },
     output::Op,
 };
-
-/// A century: longer than any record should live, and far from what overflows.
-const TTL_MAX: u64 = 100 * 365 * 24 * 60 * MINUTE;
 
 /// Where output records go, of one kind.
 #[derive(Deserialize, JsonSchema)]
@@ -55,6 +52,10 @@ pub(in crate::config) struct RawKafkaSink {
     pub(in crate::config) brokers: Option<At<Vec<Value<Addresses>>>>,
     /// The topic for records for which the module names no other.
     pub(in crate::config) topic: Option<Value<Topic>>,
+    /// Which partition a record goes to: `key` (the one that its key leads to, as Java's producers choose it) or `keep`
+    /// (the one of the same number as it was read from: the topic has to have as many).
+    #[schemars(extend("default" = "key"))]
+    pub(in crate::config) partition: Option<Value<OneOf<Partitioning>>>,
     /// Any property of librdkafka's producer by name, but those that other keys set or that delivery hangs on.
     pub(in crate::config) properties: Option<At<BTreeMap<String, Value<Plain>>>>,
 }
@@ -69,7 +70,8 @@ pub(in crate::config) struct RawElasticsearch {
     pub(in crate::config) urls: Option<At<Vec<Value<Filled>>>>,
     /// The index, a template.
     pub(in crate::config) index: Option<Value<Template>>,
-    /// User for basic authentication, with `password`.
+    /// User for basic authentication, with `password`. This, `password`, `api_key` and the `ca` of `tls` are as good as
+    /// absent where they are a variable that holds nothing.
     pub(in crate::config) user: Option<Value<Filled>>,
     /// Password of `user`.
     pub(in crate::config) password: Option<Value<Filled>>,
@@ -126,23 +128,29 @@ pub(in crate::config) struct RawTls {
 pub(in crate::config) struct RawRedis {
     /// The server: `redis://user:password@host:6379/0`, or `rediss://` for TLS.
     pub(in crate::config) url: Option<Value<Filled>>,
-    /// What a record becomes: `string` (SET), `hash` (HSET), `json` (JSON.SET), `list` (RPUSH), `set` (SADD), `stream`
-    /// (XADD) or `publish` (PUBLISH). The last, `list` and `stream` repeat a record that is delivered again.
+    /// What a record becomes: `string` (SET), `hash` (HSET), `json` (JSON.SET), `list` (RPUSH), `set` (SADD), `counter`
+    /// (INCRBY, or HINCRBY with `field`), `stream` (XADD) or `publish` (PUBLISH). The last, `list` and `stream` repeat a
+    /// record that is delivered again.
     pub(in crate::config) command: Option<Value<OneOf<Command>>>,
     /// The key, or the channel of `publish`: a template.
     pub(in crate::config) key: Option<Value<Template>>,
     /// Of `hash`: the field, a template, that takes the value as it is; without it the value is a JSON object and each
-    /// member becomes a field. Of `stream`: the field that takes the value, by default `value`.
+    /// member becomes a field. Of `counter`: the field that is counted in, a template; without it the key itself is the
+    /// counter. Of `stream`: the field that takes the value, by default `value`.
     pub(in crate::config) field: Option<Value<Filled>>,
     /// Of `json`: where in the document, by default `$`.
     pub(in crate::config) path: Option<Value<Filled>>,
     /// Of `list` and `stream`: how many entries to keep, the newest. Without it: all.
     pub(in crate::config) maxlen: Option<Value<Count<1, 1_000_000_000_000>>>,
-    /// Of `string`, `hash`, `json`, `list` and `set`: how long the key lives after its last write. Without it: for ever.
-    pub(in crate::config) ttl: Option<Value<Time<1, TTL_MAX>>>,
+    /// Of all but `stream` and `publish`: how long the key lives after its last write. Without it: for ever.
+    pub(in crate::config) ttl: Option<Value<Time<1, TTL_MAX_MS>>>,
+    /// Of the same: the header in which a record may say how long its key lives, as a duration such as `90s`. A record
+    /// without that header has `ttl`.
+    pub(in crate::config) ttl_header: Option<Value<Filled>>,
     /// Compare versions, so that a record that is older than the last one of its key, or the same, changes nothing:
     /// those of the `module`, or by `offset` (records of one key have to come from one partition). Needs a hash
-    /// `KEY:versions` beside each key. Without it versions are not looked at.
+    /// `KEY:versions` beside each key. Without it versions are not looked at, but for `counter`, which counts nothing
+    /// twice: there it is `offset`.
     pub(in crate::config) versions: Option<Value<OneOf<Versions>>>,
     /// Connections. Records of one partition always take the same.
     #[schemars(extend("default" = 2))]

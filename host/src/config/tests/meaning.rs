@@ -6,8 +6,8 @@ use super::*;
 use crate::{
     config::{
         BatchPolicy, BulkPolicy, DeadLetter, Delivery, ElasticsearchAuth, ElasticsearchSink, Errors, Grants, KafkaSink,
-        KafkaSource, KeyValue, ModuleRef, ModuleSpec, Pipeline, Properties, RedisCommand, Sink, Start, Template,
-        Versions,
+        KafkaSource, KeyValue, ModuleRef, ModuleSpec, Partitioning, Pipeline, Properties, RedisCommand, Sink, Start,
+        Template, Versions,
     },
     limits::Limits,
     output::Op,
@@ -124,6 +124,18 @@ fn sinks_take_their_options() {
     assert_eq!(redis(&loaded, "list"), RedisCommand::List { maxlen: Some(100), ttl: None });
     assert_eq!(redis(&loaded, "stream"), RedisCommand::Stream { maxlen: Some(1000), field: "body".to_owned() });
     assert_eq!(redis(&loaded, "bus"), RedisCommand::Publish);
+    let hour = Some(Duration::from_secs(3600));
+    assert_eq!(redis(&loaded, "count"), RedisCommand::Counter { field: None, ttl: hour });
+    let field = Some(template("{key}"));
+    assert_eq!(redis(&loaded, "counts"), RedisCommand::Counter { field, ttl: None });
+    let counters = ["count", "counts", "text"].map(|name| match &loaded.pipeline.sinks[name] {
+        Sink::Redis(sink) => (sink.versions, sink.ttl_header.as_deref()),
+        other => panic!("{other:?}"),
+    });
+    let counts_once = [(Some(Versions::Offset), Some("lives")), (Some(Versions::Module), None), (None, None)];
+    assert_eq!(counters, counts_once);
+    assert_eq!(kafka(&loaded, "kept").partition, Partitioning::Keep);
+    assert_eq!(loaded.pipeline.source.topics, ["a", "b.c", r"^orders\..*"]);
     assert_eq!(loaded.pipeline.sinks["file"], Sink::File { path: PathBuf::from("/etc/wasmill/out/records.ndjson") });
     let keyvalue = KeyValue::Redis { url: "redis://10.0.0.1/2".into(), prefix: "every.sink_there-is:".to_owned() };
     let http = vec!["https://api.example.com".to_owned(), "http://127.0.0.1:8080".to_owned()];
@@ -141,6 +153,8 @@ fn variables_are_put_in() {
     assert_eq!(loaded.pipeline.module.config[0].1, "${NOT} $5 a$$");
     let Sink::Redis(sink) = &loaded.pipeline.sinks["out"] else { panic!() };
     assert_eq!(sink.url.expose(), "redis://u:hunter2@r");
+    let Sink::Elasticsearch(open) = &loaded.pipeline.sinks["open"] else { panic!() };
+    assert_eq!((&open.auth, &open.ca), (&None, &None), "variables that hold nothing");
 }
 
 #[test]

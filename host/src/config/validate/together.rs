@@ -10,6 +10,7 @@ use crate::config::{
     pipeline::{DeadLetter, Delivery, KafkaSource},
     raw::RawPipeline,
     sinks::{KafkaSink, Sink},
+    topics::covers,
     value::At,
 };
 
@@ -105,7 +106,7 @@ impl Check<'_> {
 }
 
 fn reads_back(sink: &KafkaSink, source: &KafkaSource) -> bool {
-    is_same_cluster(sink, source) && source.topics.contains(&sink.topic)
+    is_same_cluster(sink, source) && source.topics.iter().any(|topic| covers(topic, &sink.topic))
 }
 
 /// Clusters are told apart by their brokers as written: loading asks nobody.

@@ -27,7 +27,10 @@ use super::{
 };
 use crate::{
     config::{self, ElasticsearchAuth},
-    sink::worker::{Answer, Client, Request},
+    sink::{
+        Contact,
+        worker::{Answer, Client, Request},
+    },
 };
 
 /// First and longest rest of a node that failed.
@@ -98,11 +101,26 @@ impl Nodes {
 }
 
 impl Client for Nodes {
+    /// Who may not see what stands at `/` may still write: only credentials that are no good fail.
+    async fn greet(&mut self) -> Contact {
+        let index = self.next(Instant::now());
+        let answer = ask(&self.nodes[index].transport, None, self.timeout).await;
+        self.note(index, matches!(answer, Ok((..500, _, _))), Instant::now());
+        match answer {
+            Ok((status, _, body)) => match classify::whole(status, &body) {
+                Answer::Again { reason, .. } => Contact::Waits(Some(self.say(index, &reason))),
+                Answer::Stop(reason) if status == 401 => Contact::Failed(self.say(index, &reason)),
+                _ => Contact::Made,
+            },
+            Err(reason) => Contact::Waits(Some(self.say(index, &reason))),
+        }
+    }
+
     async fn send(&mut self, request: Request<'_>) -> Answer {
         let mut body = Vec::with_capacity(request.size());
         request.iter().for_each(|(bytes, _)| body.extend_from_slice(bytes));
         let index = self.next(Instant::now());
-        let answer = send(&self.nodes[index].transport, body, self.timeout).await;
+        let answer = ask(&self.nodes[index].transport, Some(body), self.timeout).await;
         let works = matches!(answer, Ok((..500, _, _)));
         self.note(index, works, Instant::now());
         match answer {
@@ -138,17 +156,21 @@ fn verdicts(request: Request<'_>, body: &[u8]) -> Answer {
     }
 }
 
-/// Status, the pause that the server asks for, and body.
-async fn send(
+/// A bulk request, or without a body the question who is there. Status, the pause that the server asks for, and body.
+async fn ask(
     transport: &Transport,
-    body: Vec<u8>,
+    body: Option<Vec<u8>>,
     timeout: Duration,
 ) -> Result<(u16, Option<Duration>, bytes::Bytes), String> {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
     let query = [("filter_path", FILTER)];
-    let body = Some(bytes::Bytes::from(body));
-    let answer = transport.send(Method::Post, "/_bulk", headers, Some(&query), body, Some(timeout)).await;
+    let body = body.map(bytes::Bytes::from);
+    let (method, path, query) = match &body {
+        Some(_) => (Method::Post, "/_bulk", Some(&query)),
+        None => (Method::Get, "/", None),
+    };
+    let answer = transport.send(method, path, headers, query, body, Some(timeout)).await;
     let answer = answer.map_err(|error| causes(&error))?;
     let (status, pause) = (answer.status_code().as_u16(), retry_after(&answer));
     let body = answer.bytes().await.map_err(|error| causes(&error))?;

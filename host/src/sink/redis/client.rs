@@ -20,7 +20,10 @@ use super::{
 };
 use crate::{
     config,
-    sink::worker::{Answer, Client, Request, Verdict},
+    sink::{
+        Contact,
+        worker::{Answer, Client, Request, Verdict},
+    },
 };
 
 /// How long sent bytes may stay unacknowledged by the peer's kernel before the connection counts as cut.
@@ -117,6 +120,28 @@ impl Connection {
 const EXEC_ABORT: ErrorKind = ErrorKind::Server(redis::ServerErrorKind::ExecAbort);
 
 impl Client for Connection {
+    async fn greet(&mut self) -> Contact {
+        let mut pipeline = Pipeline::new();
+        pipeline.ignore_errors().cmd("PING");
+        let answers = match self.exchange(&pipeline).await {
+            Ok(answers) => answers,
+            Err(error) => {
+                return match self.failed(&error) {
+                    Answer::Stop(reason) => Contact::Failed(reason),
+                    Answer::Again { reason, .. } | Answer::Split { reason, .. } => Contact::Waits(Some(reason)),
+                    Answer::Verdicts(_) => Contact::Waits(None),
+                };
+            }
+        };
+        self.refused_passwords = 0;
+        match verdict(&answers, tag::WRITE) {
+            Verdict::Again(reason) => Contact::Waits(Some(reason)),
+            // Whoever may not ping may still write.
+            Verdict::Stop(reason) if !reason.starts_with("NOPERM") => Contact::Failed(reason),
+            _ => Contact::Made,
+        }
+    }
+
     async fn send(&mut self, request: Request<'_>) -> Answer {
         let mut pipeline = Pipeline::with_capacity(request.len());
         pipeline.ignore_errors();

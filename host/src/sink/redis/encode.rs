@@ -8,14 +8,18 @@
 //! | `json` | JSON.SET | JSON.SET NX | JSON.MERGE | JSON.DEL |
 //! | `list` | RPUSH, LTRIM | | | DEL |
 //! | `set` | SADD | SADD | SADD | SREM, or DEL without a value |
+//! | `counter` | INCRBY | | INCRBY | DEL |
+//! | `counter` with `field` | HINCRBY | | HINCRBY | HDEL |
 //! | `stream` | XADD | XADD | | |
 //! | `publish` | PUBLISH | PUBLISH | | |
 //!
 //! Where nothing stands, the record is rejected. A record without a value is a deletion, whatever its op. Several
-//! commands of one record are a transaction: nobody sees half of a record. A time to live is set anew with each write.
+//! commands of one record are a transaction: nobody sees half of a record. A time to live is set anew with each write, and is
+//! what the record's header says where the sink names one.
 //! Members of an object that are strings are stored as they are, others as JSON; a null member is no field.
 //!
-//! Delivered again, a record leaves the same behind, but for `list`, `publish` and `stream`: those repeat it. A stream
+//! Delivered again, a record leaves the same behind, but for `list`, `counter`, `publish` and
+//! `stream`: those repeat it. A stream
 //! whose key holds `{topic}` and `{partition}` belongs to one partition; its entries then have the id `offset-n`, with
 //! n from 1 for the records of one row, and Redis turns down what it has. Such a stream must have no other writer, and
 //! its topic must not be made anew: offsets that begin again are taken for repetitions and counted as ignored.
@@ -24,6 +28,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
 use serde_json::value::RawValue;
 
 use super::{
@@ -32,7 +37,7 @@ use super::{
 };
 use crate::{
     batch::Batch,
-    config::{self, RedisCommand},
+    config::{self, RedisCommand, TTL_MAX_MS},
     output::{Op, Record},
     sink::{
         delivery::{Encode, Payload},
@@ -56,6 +61,8 @@ pub(super) struct Encoder {
     key: Place,
     /// In milliseconds.
     ttl: Option<String>,
+    /// Where a record may say another.
+    ttl_header: Option<String>,
     guard: Option<Guard>,
     key_text: Vec<u8>,
     field_text: Vec<u8>,
@@ -69,6 +76,7 @@ enum Command {
     Json { path: String },
     List { maxlen: Option<u64> },
     Set,
+    Counter(Option<Renderer>),
     Stream { maxlen: Option<u64>, field: String },
     Publish,
 }
@@ -78,6 +86,8 @@ struct Write<'a> {
     op: Op,
     key: &'a [u8],
     value: Option<&'a [u8]>,
+    /// How long the key lives, in milliseconds.
+    ttl: Option<&'a str>,
     /// Of a stream that belongs to one partition.
     entry: Option<String>,
 }
@@ -91,6 +101,9 @@ impl Encoder {
             RedisCommand::Json { path, ttl } => (Command::Json { path }, ttl),
             RedisCommand::List { maxlen, ttl } => (Command::List { maxlen }, ttl),
             RedisCommand::Set { ttl } => (Command::Set, ttl),
+            RedisCommand::Counter { field, ttl } => {
+                (Command::Counter(field.map(|field| Renderer::new("field", &field))), ttl)
+            }
             RedisCommand::Stream { maxlen, field } => (Command::Stream { maxlen, field }, None),
             RedisCommand::Publish => (Command::Publish, None),
         };
@@ -98,6 +111,7 @@ impl Encoder {
             command,
             key: Place::new("key", &sink.key),
             ttl: ttl.map(|ttl| ttl.as_millis().max(1).to_string()),
+            ttl_header: sink.ttl_header.clone(),
             guard: sink.versions.map(Guard::new),
             key_text: Vec::new(),
             field_text: Vec::new(),
@@ -116,25 +130,27 @@ impl Encoder {
     }
 
     fn write(&self, write: &Write<'_>, out: &mut Commands<'_>) -> Result<u8, String> {
-        let Write { op, key, value, ref entry } = *write;
+        let Write { op, key, value, ttl, ref entry } = *write;
         // Every op but a deletion has a value.
         let value_or_none = value.unwrap_or_default();
         let created = if op == Op::Create { tag::CREATE } else { tag::WRITE };
         match (&self.command, op) {
-            (Command::String | Command::Hash | Command::List { .. }, Op::Delete) => out.one(&[b"DEL", key]),
+            (Command::String | Command::Hash | Command::List { .. } | Command::Counter(None), Op::Delete) => {
+                out.one(&[b"DEL", key])
+            }
             (Command::String, Op::Put | Op::Create) => {
                 let mut set: Vec<&[u8]> = vec![b"SET", key, value_or_none];
                 if op == Op::Create {
                     set.push(b"NX");
                 }
-                if let Some(ttl) = &self.ttl {
+                if let Some(ttl) = ttl {
                     set.extend([b"PX", ttl.as_bytes()]);
                 }
                 out.one(&set);
                 return Ok(created);
             }
             (Command::Hash, Op::Put | Op::Merge) => hash(key, value_or_none, op, out)?,
-            (Command::Field(_), Op::Delete) => out.one(&[b"HDEL", key, &self.field_text]),
+            (Command::Field(_) | Command::Counter(Some(_)), Op::Delete) => out.one(&[b"HDEL", key, &self.field_text]),
             (Command::Field(_), Op::Put | Op::Merge | Op::Create) => {
                 let command: &[u8] = if op == Op::Create { b"HSETNX" } else { b"HSET" };
                 out.write(key, &[&[command, key, &self.field_text, value_or_none]]);
@@ -159,6 +175,13 @@ impl Encoder {
                 Some(member) => out.one(&[b"SREM", key, member]),
                 None => out.one(&[b"DEL", key]),
             },
+            (Command::Counter(field), Op::Put | Op::Merge) => {
+                let by = whole_number(value_or_none)?.to_string();
+                match field {
+                    None => out.write(key, &[&[b"INCRBY", key, by.as_bytes()]]),
+                    Some(_) => out.write(key, &[&[b"HINCRBY", key, &self.field_text, by.as_bytes()]]),
+                }
+            }
             (Command::Stream { maxlen, field }, Op::Put | Op::Create) => {
                 let maxlen = maxlen.map(|maxlen| maxlen.to_string());
                 let mut add: Vec<&[u8]> = vec![b"XADD", key];
@@ -181,7 +204,7 @@ impl Encoder {
 
     /// Writes behind a comparison of versions, if the record has one.
     fn write_guarded(&self, write: &Write<'_>, origin: Origin<'_>, out: &mut Vec<u8>) -> Result<u8, String> {
-        let ttl = self.ttl.as_deref();
+        let ttl = write.ttl;
         // Entries with ids of their own are guarded by those.
         let guard = self.guard.as_ref().filter(|_| write.entry.is_none());
         let Some((guard, version)) = guard.and_then(|guard| Some((guard, guard.version(origin)?))) else {
@@ -190,7 +213,7 @@ impl Encoder {
         let mut commands = Vec::new();
         self.write(write, &mut Commands::new(&mut commands, ttl, true))?;
         let (scope, is_whole_key) = match (&self.command, write.value) {
-            (Command::Field(_), _) => (&self.field_text[..], false),
+            (Command::Field(_) | Command::Counter(Some(_)), _) => (&self.field_text[..], false),
             (Command::Set, Some(member)) => (member, false),
             _ => (&[][..], true),
         };
@@ -212,14 +235,16 @@ impl Encode for Encoder {
         let own_entry = self.is_atomic() && self.key.is_from_template(record);
         self.key_text.clear();
         self.key.render(batch, record, &mut self.key_text).map_err(|missing| missing.to_string())?;
-        if let Command::Field(field) = &mut self.command {
+        if let Command::Field(field) | Command::Counter(Some(field)) = &mut self.command {
             self.field_text.clear();
             field.render(batch, record, &mut self.field_text).map_err(|missing| missing.to_string())?;
         }
+        let own_ttl = self.ttl_header.as_deref().map(|header| ttl_of(header, record)).transpose()?.flatten();
         let write = Write {
             op: if record.value.is_none() { Op::Delete } else { record.op },
             key: &self.key_text,
             value: record.value,
+            ttl: own_ttl.as_deref().or(self.ttl.as_deref()),
             entry: own_entry.then(|| format!("{}-{}", record.offset(), nth + 1)),
         };
         let origin = Origin {
@@ -262,6 +287,29 @@ fn hash(key: &[u8], value: &[u8], op: Op, out: &mut Commands<'_>) -> Result<(), 
     Ok(())
 }
 
+/// What a counter adds. Redis would refuse the same, but without the record's neighbours in a script.
+fn whole_number(value: &[u8]) -> Result<i64, String> {
+    let text = std::str::from_utf8(value).ok().map(str::trim);
+    let number = text.and_then(|text| text.parse().ok());
+    number.ok_or_else(|| "the value is no whole number of 64 bits that a counter could add".to_owned())
+}
+
+/// How long a record says that its key lives, in milliseconds; `None` where it does not say.
+fn ttl_of(header: &str, record: &Record<'_>) -> Result<Option<String>, String> {
+    let mut said = None;
+    record.headers(&mut |name, value| {
+        if said.is_none() && name == header.as_bytes() {
+            said = value.map(|value| String::from_utf8_lossy(value).into_owned());
+        }
+    });
+    let Some(said) = said else { return Ok(None) };
+    let millis = said.parse::<SignedDuration>().ok().and_then(|ttl| u64::try_from(ttl.as_millis()).ok());
+    match millis.filter(|millis| (1..=TTL_MAX_MS).contains(millis)) {
+        Some(millis) => Ok(Some(millis.to_string())),
+        None => Err(format!("the header `{header}` is no time to live such as `90s`, of at most a century")),
+    }
+}
+
 fn refusal(command: &Command, op: Op) -> String {
     let command = match command {
         Command::String => "string",
@@ -270,6 +318,7 @@ fn refusal(command: &Command, op: Op) -> String {
         Command::Json { .. } => "json",
         Command::List { .. } => "list",
         Command::Set => "set",
+        Command::Counter(_) => "counter",
         Command::Stream { .. } => "stream",
         Command::Publish => "publish",
     };

@@ -26,6 +26,14 @@ struct Fake {
 }
 
 impl Client for Fake {
+    async fn greet(&mut self) -> Contact {
+        match (self.script)(&[]) {
+            Answer::Again { reason, .. } => Contact::Waits(Some(reason)),
+            Answer::Stop(reason) => Contact::Failed(reason),
+            _ => Contact::Made,
+        }
+    }
+
     async fn send(&mut self, request: Request<'_>) -> Answer {
         tokio::task::yield_now().await;
         let records: Vec<Vec<u8>> = request.iter().map(|(bytes, _)| bytes.to_vec()).collect();
@@ -50,6 +58,15 @@ struct Bench {
 
 impl Bench {
     fn new(limits: RequestLimits, pauses: Pauses, script: impl FnMut(&[Vec<u8>]) -> Answer + Send + 'static) -> Self {
+        Self::with(limits, pauses, false, script)
+    }
+
+    fn with(
+        limits: RequestLimits,
+        pauses: Pauses,
+        greets: bool,
+        script: impl FnMut(&[Vec<u8>]) -> Answer + Send + 'static,
+    ) -> Self {
         let runtime = Runtime::new().expect("a runtime");
         let desk = Desk::new("s", Arc::default());
         let (queue, receiver) = mpsc::channel(1000);
@@ -57,7 +74,7 @@ impl Bench {
         let applied = Arc::default();
         let fake = Fake { script: Box::new(script), applied: Arc::clone(&applied), _alive: alive };
         let mut worker = Worker::new(fake, receiver, Arc::clone(&desk), limits);
-        worker.pauses = pauses;
+        (worker.pauses, worker.greets) = (pauses, greets);
         let task = runtime.spawn(worker.run());
         Self { runtime, desk, queue, applied, gone, task }
     }
@@ -94,6 +111,34 @@ const NO_PAUSE: Pauses = Pauses { from: Duration::ZERO, to: Duration::ZERO };
 
 fn took(records: &[Vec<u8>]) -> Answer {
     Answer::Verdicts(vec![Verdict::Delivered; records.len()])
+}
+
+#[test]
+fn nothing_is_sent_before_the_server_was_reached() {
+    let mut greetings = 0;
+    let bench = Bench::with(WIDE, NO_PAUSE, true, move |records| {
+        if !records.is_empty() {
+            assert_eq!(greetings, 3);
+            return took(records);
+        }
+        greetings += 1;
+        match greetings {
+            3 => took(records),
+            _ => Answer::Again { reason: "refused".into(), pause: None },
+        }
+    });
+    bench.deliver(0, &["a=1"]);
+    assert_eq!(bench.settled(1)[0].outcome, Outcome::Delivered);
+    assert_eq!(bench.desk.contact(), Contact::Made);
+    assert_eq!(bench.desk.stats.last_error().as_deref(), Some("sink `s`: refused"));
+
+    let bench = Bench::with(WIDE, NO_PAUSE, true, |_| Answer::Stop("401".into()));
+    let deadline = Instant::now() + PATIENCE;
+    while bench.desk.contact() == Contact::Waits(None) {
+        assert!(Instant::now() < deadline);
+        std::thread::yield_now();
+    }
+    assert_eq!(bench.desk.contact(), Contact::Failed("sink `s`: 401".into()));
 }
 
 #[test]

@@ -37,7 +37,7 @@ impl Check<'_> {
                 records: batch.and_then(|raw| self.optional(&raw.records)).map_or(default.records, |n| n.0 as usize),
             },
             workers: self.optional(&raw.workers).map_or(4, |workers| workers.0 as usize),
-            ca: raw.tls.as_ref().and_then(|tls| self.optional(&tls.ca)).map(|ca| self.base.join(ca.0)),
+            ca: raw.tls.as_ref().and_then(|tls| self.optional(self.said(&tls.ca))).map(|ca| self.base.join(ca.0)),
             timeout: self.optional(&raw.timeout).map_or(Duration::from_secs(30), |timeout| timeout.0),
             urls: urls?,
             index: index?,
@@ -77,12 +77,20 @@ impl Check<'_> {
         }
     }
 
+    /// A value, unless it is a variable that holds nothing: one file then serves clusters with and without credentials.
+    fn said<'r>(&self, value: &'r Option<Value<Filled>>) -> &'r Option<Value<Filled>> {
+        match value {
+            Some(one) if self.document.is_empty_variable(one.node) => &None,
+            _ => value,
+        }
+    }
+
     fn auth(&mut self, raw: &At<RawElasticsearch>) -> Option<ElasticsearchAuth> {
-        let mut text = |value: &Option<Value<Filled>>| self.optional(value).map(|text| text.0);
-        let (user, password, api_key) = (text(&raw.user), text(&raw.password), text(&raw.api_key));
-        match (&raw.user, &raw.password, &raw.api_key) {
-            (None, None, _) => api_key.map(|key| ElasticsearchAuth::ApiKey(key.into())),
-            (Some(_), Some(_), None) => Some(ElasticsearchAuth::Basic { user: user?, password: password?.into() }),
+        let given = [&raw.user, &raw.password, &raw.api_key].map(|value| self.said(value));
+        let [user, password, api_key] = given.map(|value| self.optional(value).map(|text| text.0));
+        match given {
+            [None, None, _] => api_key.map(|key| ElasticsearchAuth::ApiKey(key.into())),
+            [Some(_), Some(_), None] => Some(ElasticsearchAuth::Basic { user: user?, password: password?.into() }),
             _ => {
                 self.key_problem(raw.node, "expected either `user` and `password`, or `api_key`", None);
                 None

@@ -6,29 +6,38 @@ use crate::config::{
     choices::{Choice, Command},
     document::NodeId,
     raw::RawRedis,
-    sinks::{RedisCommand, RedisSink},
+    sinks::{RedisCommand, RedisSink, Versions},
     template::Template,
     validate::Check,
     value::At,
 };
 
 /// The options that not every command has, by the key in the file.
-const OPTIONS: [(&str, &[Command]); 4] = [
-    ("field", &[Command::Hash, Command::Stream]),
+const OPTIONS: [(&str, &[Command]); 5] = [
+    ("field", &[Command::Hash, Command::Counter, Command::Stream]),
     ("path", &[Command::Json]),
     ("maxlen", &[Command::List, Command::Stream]),
-    ("ttl", &[Command::String, Command::Hash, Command::Json, Command::List, Command::Set]),
+    ("ttl", &EXPIRE),
+    ("ttl_header", &EXPIRE),
 ];
+
+/// The commands whose keys may have a time to live.
+const EXPIRE: [Command; 6] =
+    [Command::String, Command::Hash, Command::Json, Command::List, Command::Set, Command::Counter];
 
 impl Check<'_> {
     pub(super) fn redis(&mut self, raw: &At<RawRedis>) -> Option<RedisSink> {
         let url = self.redis_url(raw.node, &raw.url);
-        let command = self.required(raw.node, "command", &raw.command).and_then(|command| self.command(raw, command.0));
+        let word = self.required(raw.node, "command", &raw.command).map(|command| command.0);
+        let command = word.and_then(|word| self.command(raw, word));
         let key = self.required(raw.node, "key", &raw.key);
         let versions = self.optional(&raw.versions).map(|versions| versions.0);
+        // A repetition would be counted.
+        let versions = versions.or((word == Some(Command::Counter)).then_some(Versions::Offset));
+        let ttl_header = self.optional(&raw.ttl_header).map(|header| header.0);
         let workers = self.optional(&raw.workers).map_or(2, |workers| workers.0 as usize);
         let timeout = self.optional(&raw.timeout).map_or(Duration::from_secs(5), |timeout| timeout.0);
-        Some(RedisSink { url: url?, command: command?, key: key?, versions, workers, timeout })
+        Some(RedisSink { url: url?, command: command?, key: key?, ttl_header, versions, workers, timeout })
     }
 
     fn command(&mut self, raw: &At<RawRedis>, command: Command) -> Option<RedisCommand> {
@@ -37,13 +46,8 @@ impl Check<'_> {
         let maxlen = self.optional(&raw.maxlen).map(|maxlen| maxlen.0);
         Some(match command {
             Command::String => RedisCommand::String { ttl },
-            Command::Hash => {
-                let field = match &raw.field {
-                    None => None,
-                    Some(field) => Some(self.read(&field.as_a::<Template>())?),
-                };
-                RedisCommand::Hash { field, ttl }
-            }
+            Command::Hash => RedisCommand::Hash { field: self.template(raw)?, ttl },
+            Command::Counter => RedisCommand::Counter { field: self.template(raw)?, ttl },
             Command::Json => {
                 let path = self.optional(&raw.path).map_or_else(|| "$".to_owned(), |path| path.0);
                 RedisCommand::Json { path, ttl }
@@ -58,12 +62,21 @@ impl Check<'_> {
         })
     }
 
+    /// The field of a hash. `None` where it was reported.
+    fn template(&mut self, raw: &At<RawRedis>) -> Option<Option<Template>> {
+        match &raw.field {
+            None => Some(None),
+            Some(field) => self.read(&field.as_a::<Template>()).map(Some),
+        }
+    }
+
     fn misplaced(&mut self, raw: &At<RawRedis>, command: Command) {
-        let given: [Option<NodeId>; 4] = [
+        let given: [Option<NodeId>; 5] = [
             raw.field.as_ref().map(|value| value.node),
             raw.path.as_ref().map(|value| value.node),
             raw.maxlen.as_ref().map(|value| value.node),
             raw.ttl.as_ref().map(|value| value.node),
+            raw.ttl_header.as_ref().map(|value| value.node),
         ];
         for ((option, commands), node) in OPTIONS.iter().zip(given) {
             let Some(node) = node.filter(|_| !commands.contains(&command)) else { continue };

@@ -19,6 +19,7 @@ fn sink(command: RedisCommand, key: &str) -> config::RedisSink {
         url: "redis://127.0.0.1".into(),
         command,
         key: key.parse().expect("a template"),
+        ttl_header: None,
         versions: None,
         workers: 1,
         timeout: Duration::from_secs(1),
@@ -32,8 +33,20 @@ fn commands(
     value: Option<&[u8]>,
     target: Option<&str>,
 ) -> Result<Vec<String>, String> {
+    commands_of(sink, &[], op, value, target)
+}
+
+/// As [`commands`], for a record with headers.
+fn commands_of(
+    sink: &config::RedisSink,
+    headers: &[(&str, &str)],
+    op: Op,
+    value: Option<&[u8]>,
+    target: Option<&str>,
+) -> Result<Vec<String>, String> {
     let mut rows = MemoryRows::default();
-    rows.push(40, 0, Some(b"k"), value, &[]);
+    let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_bytes(), Some(value.as_bytes()))).collect();
+    rows.push(40, 0, Some(b"k"), value, &headers);
     let batch = Batch { topic: "t".into(), partition: 3, epoch: 1, bytes: 0, rows: Rc::new(rows) };
     let mut targets = BytesColumn::default();
     targets.push(target.map(str::as_bytes));
@@ -67,8 +80,10 @@ fn each_command_knows_its_ops() {
     let json = RedisCommand::Json { path: "$".into(), ttl: None };
     let list = RedisCommand::List { maxlen: Some(9), ttl: None };
     let set = RedisCommand::Set { ttl: None };
+    let counter = RedisCommand::Counter { field: None, ttl };
+    let counted = RedisCommand::Counter { field: Some("{offset}".parse().expect("a template")), ttl: None };
     let stream = RedisCommand::Stream { maxlen: Some(9), field: "value".into() };
-    let table: [(&RedisCommand, Op, &[u8], &[&str]); 24] = [
+    let table: [(&RedisCommand, Op, &[u8], &[&str]); 29] = [
         (&string, Op::Put, b"v", &["SET k v"]),
         (&string, Op::Create, b"v", &["SET k v NX"]),
         (&brief, Op::Put, b"v", &["SET k v PX 1500"]),
@@ -95,6 +110,11 @@ fn each_command_knows_its_ops() {
         (&list, Op::Delete, b"v", &["DEL k"]),
         (&set, Op::Put, b"v", &["SADD k v"]),
         (&set, Op::Delete, b"v", &["SREM k v"]),
+        (&counter, Op::Put, b" -7", &["MULTI", "INCRBY k -7", "PEXPIRE k 1500", "EXEC"]),
+        (&counter, Op::Delete, b"1", &["DEL k"]),
+        (&counted, Op::Put, b"1", &["HINCRBY k 40 1"]),
+        (&counted, Op::Merge, b"1", &["HINCRBY k 40 1"]),
+        (&counted, Op::Delete, b"1", &["HDEL k 40"]),
         (&stream, Op::Put, b"v", &["XADD k MAXLEN ~ 9 * value v"]),
         (&RedisCommand::Publish, Op::Put, b"v", &["PUBLISH k v"]),
         (&RedisCommand::Publish, Op::Create, b"", &["PUBLISH k "]),
@@ -115,6 +135,7 @@ fn each_command_knows_its_ops() {
         (&hash, Op::Create),
         (&list, Op::Create),
         (&list, Op::Merge),
+        (&counter, Op::Create),
         (&stream, Op::Merge),
         (&stream, Op::Delete),
         (&RedisCommand::Publish, Op::Delete),
@@ -125,6 +146,38 @@ fn each_command_knows_its_ops() {
     }
     let reason = commands(&sink(hash, "{key}"), Op::Put, Some(b"[1]"), None).expect_err("a refusal");
     assert!(reason.starts_with("sink `r`: the value is no JSON object"), "{reason}");
+}
+
+#[test]
+fn a_counter_adds_whole_numbers_only() {
+    let counter = sink(RedisCommand::Counter { field: None, ttl: None }, "{key}");
+    for bad in [&b"1.5"[..], b"", b"one", b"9223372036854775808", b"\xff"] {
+        let reason = commands(&counter, Op::Put, Some(bad), None).expect_err("a refusal");
+        assert!(reason.contains("no whole number of 64 bits"), "{reason}");
+    }
+}
+
+#[test]
+fn a_record_may_say_how_long_its_key_lives() {
+    let ttl = Some(Duration::from_secs(1));
+    let own = config::RedisSink { ttl_header: Some("ttl".into()), ..sink(RedisCommand::String { ttl }, "{key}") };
+    let table: [(&[(&str, &str)], Result<&str, &str>); 7] = [
+        (&[], Ok("SET k v PX 1000")),
+        (&[("other", "9s"), ("ttl", "1m 30s"), ("ttl", "bad")], Ok("SET k v PX 90000")),
+        (&[("ttl", "876000h")], Ok("SET k v PX 3153600000000")),
+        (&[("ttl", "90")], Err("the header `ttl` is no time to live")),
+        (&[("ttl", "0s")], Err("the header `ttl` is no time to live")),
+        (&[("ttl", "-1s")], Err("the header `ttl` is no time to live")),
+        (&[("ttl", "876001h")], Err("the header `ttl` is no time to live")),
+    ];
+    for (headers, expected) in table {
+        let got = commands_of(&own, headers, Op::Put, Some(b"v"), None);
+        match (got, expected) {
+            (Ok(got), Ok(expected)) => assert_eq!(got, [expected]),
+            (Err(got), Err(expected)) => assert!(got.contains(expected), "{got}"),
+            other => panic!("{headers:?}: {other:?}"),
+        }
+    }
 }
 
 #[test]
@@ -158,6 +211,11 @@ fn a_guard_puts_versions_before_the_commands() {
     let set = guarded(RedisCommand::Set { ttl: None }, Versions::Offset);
     assert_eq!(first(&set, Op::Delete, Some(b"m")), "EVALSHA 1 k:versions m@t-3 410000000000 0 3 SREM k m");
     assert_eq!(first(&set, Op::Delete, None), "EVALSHA 1 k:versions @t-3 410000000000 86400000 2 DEL k");
+    let counted = RedisCommand::Counter { field: Some("f".parse().expect("a template")), ttl: None };
+    assert_eq!(
+        first(&guarded(counted, Versions::Offset), Op::Put, Some(b"2")),
+        "EVALSHA 1 k:versions f@t-3 410000000000 0 4 HINCRBY k f 2"
+    );
     // Without a version there is nothing to compare.
     let string = guarded(RedisCommand::String { ttl: None }, Versions::Module);
     assert_eq!(commands(&string, Op::Put, Some(b"v"), None), Ok(vec!["SET k v".into()]));

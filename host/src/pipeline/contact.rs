@@ -1,0 +1,44 @@
+//! Nothing is consumed before every sink has reached its server: a wrong address or password is said at once, and not
+//! by the first record. A server that is away is waited for; one that refuses needs a person.
+
+use std::time::Duration;
+
+use super::{
+    flight::{Flight, Stuck},
+    lane::End,
+    shared::{Shared, Wish},
+    status::State,
+};
+use crate::sink::Contact;
+
+/// How often the sinks are asked. They try by themselves.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// Waits until all sinks of a lane have reached their servers.
+///
+/// # Errors
+/// Why the lane ends instead: it was told to stop, or a server refuses.
+pub(super) fn wait(shared: &Shared, lane: usize, flight: &Flight) -> Result<(), End> {
+    let mut said = None;
+    let reached = loop {
+        if let Wish::Stop(_) = shared.wish() {
+            break Err(End::Stopped { left: 0 });
+        }
+        match flight.contact() {
+            Contact::Made => break Ok(()),
+            Contact::Failed(reason) => break Err(End::Stuck(Stuck::Failed(reason))),
+            Contact::Waits(None) => {}
+            Contact::Waits(Some(reason)) if said.as_ref() == Some(&reason) => {}
+            Contact::Waits(Some(reason)) => {
+                tracing::warn!(pipeline = shared.spec.name, lane, reason, "nothing is read before every sink answers");
+                shared.set_trouble(lane, Some((State::Stalled, reason.clone())));
+                said = Some(reason);
+            }
+        }
+        shared.wait(LOOK);
+    };
+    if said.is_some() {
+        shared.set_trouble(lane, None);
+    }
+    reached
+}
