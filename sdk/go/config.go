@@ -43,8 +43,8 @@ func (c Config) Lookup(name string) (string, bool) {
 	return value, there
 }
 
-// Required answers a setting that must be there and not empty. The host refuses a pipeline that does not give a setting
-// which is described as required; this is for those that are required in some cases only.
+// Required answers a setting that must be there and not empty. One that is described as required is there when Init is
+// called, but may be empty; and some settings are required in some cases only.
 func (c Config) Required(name string) (string, error) {
 	if value := c.values[name]; value != "" {
 		return value, nil

@@ -36,7 +36,14 @@ func (i *instance) Describe() wire.Description {
 }
 
 func (i *instance) Init(settings [][2]string) (wire.Plan, error) {
-	plan, err := i.module.Init(newConfig(i.module.Describe().Settings, settings))
+	described := i.module.Describe().Settings
+	config := newConfig(described, settings)
+	for _, setting := range described {
+		if _, given := config.Lookup(setting.Name); setting.Required && !given {
+			return wire.Plan{}, errors.New("setting `" + setting.Name + "` is required: " + valid(setting.Summary))
+		}
+	}
+	plan, err := i.module.Init(config)
 	if err != nil {
 		return wire.Plan{}, errors.New(valid(err.Error()))
 	}

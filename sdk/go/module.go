@@ -22,14 +22,14 @@ type Description struct {
 	Name, Version string
 	// Summary says what it does, in a sentence.
 	Summary string
-	// Settings are those that Init understands. The host checks a pipeline's config against them.
+	// Settings are those that Init understands.
 	Settings []Setting
 }
 
 // A Setting is one that a pipeline may give under `module.config`.
 type Setting struct {
 	Name, Summary string
-	// Required: every pipeline must give it.
+	// Required: every pipeline must give it; without it Init is not called, and the release is refused.
 	Required bool
 	// Default is what [Config] answers where a pipeline does not give it. Empty: there is none.
 	Default string

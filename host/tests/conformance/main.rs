@@ -36,6 +36,7 @@ pub struct Guest {
 const GUESTS: &[Guest] = &[
     Guest { language: "Rust", file: "conformance", world: World::Columns },
     Guest { language: "Rust", file: "conformance-records", world: World::Records },
+    Guest { language: "Go", file: "conformance-go", world: World::Columns },
 ];
 
 fn root() -> PathBuf {
