@@ -6,7 +6,8 @@ import (
 	"github.com/wasmill/wasmill/sdk/go/internal/wire"
 )
 
-// The exports of world wasmill:transform/transform, and its imports.
+// What both worlds of the contract export, and their imports. The function transform of world `transform` is in
+// columns_wasip1.go; with the tag wasmill_records it is that of world `transform-records`, in records_wasip1.go.
 //
 // Everything that the host reads after a call has ended is reached from host, so that the collector leaves it alone; the
 // next call overwrites it. Hence there are no functions to free it: the host would call them while a component must not
@@ -26,7 +27,6 @@ var host struct {
 	plan   planResult
 
 	rejects []rejectRecord
-	output  outputResult
 	message string
 	failure errorResult
 }
@@ -99,62 +99,31 @@ func exportInit(at, n uint32) uint32 {
 	return pointer(&host.plan)
 }
 
-//go:wasmexport wasmill:transform/columns@0.1.0#transform
-func exportTransform(at uint32) uint32 {
-	defer emptyArena()
-	output, err := ready().Transform(lift(&view[batchRecord](at, 1)[0]))
-	if err != nil {
-		host.message = valid(err.Error())
-		host.failure = errorResult{failed: 1, fatal: 1, message: listOfText(host.message)}
-		if IsRetry(err) {
-			host.failure.fatal = 0
-		}
-		return pointer(&host.failure)
+// failed answers an error of Transform, as either world lays it out.
+func failed(err error) uint32 {
+	host.message = valid(err.Error())
+	host.failure = errorResult{failed: 1, fatal: 1, message: listOfText(host.message)}
+	if IsRetry(err) {
+		host.failure.fatal = 0
 	}
-	lower(output, &host.output.output)
-	return pointer(&host.output)
+	return pointer(&host.failure)
 }
 
-// lift makes slices of what the host wrote, where it lies.
-func lift(r *batchRecord) *wire.Batch {
-	topic := view[byte](r.topic.at, r.topic.n)
-	b := &host.batch
-	// Topics seldom change, and a text of Go never does: it is copied when it is another one.
-	if b.Topic != string(topic) {
-		b.Topic = string(topic)
+// topic makes a text of the one that the host wrote. Topics seldom change, and a text of Go never does: it is copied when
+// it is another one.
+func topic(l list) {
+	if text := view[byte](l.at, l.n); host.batch.Topic != string(text) {
+		host.batch.Topic = string(text)
 	}
-	b.Partition, b.Rows, b.Attempt = r.partition, r.rows, r.attempt
-	b.Offsets = view[uint64](r.offsets.at, r.offsets.n)
-	b.Timestamps = view[int64](r.timestamps.at, r.timestamps.n)
-	b.Keys, b.Values = r.keys.wire(), r.values.wire()
-	b.Headers = wire.Headers{
-		RowEnds: view[uint32](r.headers.rowEnds.at, r.headers.rowEnds.n),
-		Names:   r.headers.names.wire(), Values: r.headers.values.wire(),
-	}
-	return b
 }
 
-func lower(o *wire.Output, to *outputRecord) {
+func rejectsOf(rejects []wire.Reject) list {
 	host.rejects = host.rejects[:0]
-	for i := range o.Rejects {
-		reject := &o.Rejects[i]
+	for i := range rejects {
+		reject := &rejects[i]
 		host.rejects = append(host.rejects, rejectRecord{row: reject.Row, reason: listOfText(reject.Reason)})
 	}
-	*to = outputRecord{
-		rows: listOf(o.Rows), routes: listOf(o.Routes), rejects: listOf(host.rejects),
-		keys: editedOf(o.Keys), values: editedOf(o.Values),
-		timestamps: optionOf(o.HasTimestamps, o.Timestamps),
-		ops:        optionOf(o.HasOps, o.Ops),
-		versions:   optionOf(o.HasVersions, o.Versions),
-	}
-	if o.Headers != nil {
-		to.headers = optionHeaders{some: 1, headers: headerColumn{
-			rowEnds: listOf(o.Headers.RowEnds), names: columnOf(&o.Headers.Names), values: columnOf(&o.Headers.Values),
-		}}
-	}
-	if o.Targets != nil {
-		to.targets = optionColumn{some: 1, column: columnOf(o.Targets)}
-	}
+	return listOf(host.rejects)
 }
 
 //go:wasmimport wasmill:transform/log@0.1.0 write

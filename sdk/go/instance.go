@@ -12,6 +12,7 @@ type instance struct {
 	module  Module
 	started bool
 	routes  int
+	reads   uint8
 	batch   Batch
 	out     Output
 	answer  wire.Output
@@ -54,7 +55,7 @@ func (i *instance) Init(settings [][2]string) (wire.Plan, error) {
 	for _, route := range plan.Routes {
 		raw.Routes = append(raw.Routes, valid(route))
 	}
-	i.started, i.routes = true, len(plan.Routes)
+	i.started, i.routes, i.reads = true, len(plan.Routes), raw.Reads
 	return raw, nil
 }
 

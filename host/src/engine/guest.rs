@@ -50,8 +50,38 @@ pub(super) const LINES_PER_SECOND: u32 = 1000;
 /// Names of metrics of an instance; further ones are ignored, and that is said once.
 pub(super) const METRICS_MAX: usize = 64;
 
-/// Lines of standard error that are remembered for the message of a trap.
-const LAST_WORDS: usize = 16;
+/// Lines of standard error that are remembered for the message of a trap, from the first ones of a call and from its last
+/// ones each: a panic of Rust or Go begins with its message, an exception of Python ends with it.
+const WORDS: usize = 12;
+
+/// What a guest says on standard error in the course of one call.
+#[derive(Default)]
+struct Words {
+    first: Vec<String>,
+    last: VecDeque<String>,
+    left_out: usize,
+}
+
+impl Words {
+    fn push(&mut self, line: &str) {
+        let line = line.to_owned();
+        if self.first.len() < WORDS {
+            self.first.push(line);
+            return;
+        }
+        if self.last.len() == WORDS {
+            self.last.pop_front();
+            self.left_out += 1;
+        }
+        self.last.push_back(line);
+    }
+
+    fn text(self) -> String {
+        let gap = (self.left_out > 0).then(|| format!("... {} lines ...", self.left_out));
+        let lines: Vec<String> = self.first.into_iter().chain(gap).chain(self.last).collect();
+        lines.join("\n")
+    }
+}
 
 /// One instance's mouth. Shared between the log import and the streams of WASI.
 pub(super) struct Mouth {
@@ -63,7 +93,7 @@ struct Inner {
     tokens: u32,
     filled: Instant,
     suppressed: u64,
-    last_words: VecDeque<String>,
+    words: Words,
     metrics: HashSet<String>,
     metrics_full: bool,
 }
@@ -74,7 +104,7 @@ impl Mouth {
             tokens: LINES_PER_SECOND,
             filled: Instant::now(),
             suppressed: 0,
-            last_words: VecDeque::new(),
+            words: Words::default(),
             metrics: HashSet::new(),
             metrics_full: false,
         };
@@ -101,23 +131,15 @@ impl Mouth {
         self.listener.log(level, cut(message));
     }
 
-    /// A line of standard error: also kept as last words.
+    /// A line of standard error: also kept for the message of a trap.
     pub(super) fn error_line(&self, line: &str) {
-        {
-            let mut inner = self.inner.lock();
-            if inner.last_words.len() == LAST_WORDS {
-                inner.last_words.pop_front();
-            }
-            inner.last_words.push_back(cut(line).to_owned());
-        }
+        self.inner.lock().words.push(cut(line));
         self.log(LogLevel::Error, line);
     }
 
-    /// What was said on standard error since the last call.
-    pub(super) fn take_last_words(&self) -> String {
-        let mut inner = self.inner.lock();
-        let lines: Vec<String> = inner.last_words.drain(..).collect();
-        lines.join("\n")
+    /// What was said on standard error since the last call of this; a call of the guest begins with it.
+    pub(super) fn take_words(&self) -> String {
+        std::mem::take(&mut self.inner.lock().words).text()
     }
 
     pub(super) fn count(&self, name: &str, by: u64) {
@@ -184,6 +206,18 @@ mod tests {
         let heard = heard.0.lock();
         assert!(heard.len() <= LINES_PER_SECOND as usize * 2, "{} lines", heard.len());
         assert_eq!(heard[0].len(), LINE_MAX);
+    }
+
+    #[test]
+    fn the_begin_and_the_end_of_what_was_said_are_kept() {
+        let mouth = Mouth::new(Arc::new(NoOutput));
+        mouth.error_line("alone");
+        assert_eq!(mouth.take_words(), "alone");
+        assert_eq!(mouth.take_words(), "");
+        (0..100).for_each(|line| mouth.error_line(&format!("line {line}")));
+        let words = mouth.take_words();
+        assert!(words.starts_with("line 0\n") && words.ends_with("\nline 99"), "{words}");
+        assert!(words.contains("line 11\n... 76 lines ...\nline 88\n"), "{words}");
     }
 
     #[test]

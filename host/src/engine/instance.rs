@@ -140,6 +140,8 @@ impl Instance {
             return Err(CallError::Fatal("the instance failed before and cannot be called again".into()));
         }
         arm(&mut self.store, self.limits);
+        // What was said in earlier calls explains nothing of this one.
+        drop(self.store.data().mouth.take_words());
         call(&self.exports, &mut self.store).map_err(|error| {
             self.broken = true;
             explain(&mut self.store, self.limits, &error)
@@ -163,7 +165,7 @@ fn explain(store: &mut Store<State>, limits: Limits, error: &wasmtime::Error) ->
         .map(|backtrace| backtrace.frames().iter().map(frame).collect())
         .unwrap_or_default();
     let state = store.data_mut();
-    let words = state.mouth.take_last_words();
+    let words = state.mouth.take_words();
     let refused = std::mem::take(&mut state.memory.refused);
     match error.downcast_ref::<Trap>() {
         Some(Trap::Interrupt) => CallError::Deadline { limit: limits.time },

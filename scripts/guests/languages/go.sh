@@ -8,3 +8,7 @@ if ! command -v "${GO:-go}" >/dev/null; then
     fi
     DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends golang-go >&2
 fi
+# The same module for the other world.
+case ${name:-} in
+    *-records) export GOFLAGS="${GOFLAGS:+$GOFLAGS }-tags=wasmill_records" ;;
+esac

@@ -131,6 +131,7 @@ const GO_FILES: &[(&str, &str)] = go_files![
     "README.md",
     "arena_wasip1.go",
     "batch.go",
+    "columns_wasip1.go",
     "config.go",
     "doc.go",
     "errors.go",
@@ -144,6 +145,7 @@ const GO_FILES: &[(&str, &str)] = go_files![
     "metrics.go",
     "module.go",
     "output.go",
+    "records_wasip1.go",
     "run_other.go",
     "sent.go",
 ];
