@@ -1,4 +1,4 @@
-// Package jsonedit edits JSON objects where they lie: it drops, renames and sets fields on the raw bytes, without building
+// Package jsonedit edits JSON objects where they lie: it removes, renames and sets fields on the raw bytes, without building
 // a tree, and copies what was not touched as it was, blanks, order, escapes and digits of numbers included. In a module
 // of Wasmill it costs a thirtieth of encoding/json.
 //
@@ -8,8 +8,8 @@
 //		out.Reject(row, err.Error())
 //		continue
 //	}
-//	doc.Drop("password")
-//	doc.Drop("user", "email")
+//	doc.Remove("password")
+//	doc.Remove("user", "email")
 //	doc.SetString("env", "prod")
 //	if err := out.Keep(row).AppendValue(&doc); err != nil { ... }
 //
@@ -19,5 +19,5 @@
 // JSON or not UTF-8, so that what is written is valid whenever it succeeds. Texts are nested 1000 deep at most.
 //
 // Where an object has several fields of one name, the last one counts, as in most readers. Editing that name takes the
-// others away, so that no reader can see them: a field that was dropped is gone.
+// others away, so that no reader can see them: a field that was removed is gone.
 package jsonedit

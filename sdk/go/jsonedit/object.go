@@ -30,7 +30,7 @@ type member struct {
 	inner int32
 	// escaped: its name has escapes.
 	escaped bool
-	dropped bool
+	removed bool
 }
 
 type span struct {
@@ -133,7 +133,7 @@ func (o *Object) bytes(s span) []byte {
 // find answers the last member of a name; -1: there is none.
 func (o *Object) find(name string) int {
 	for i := len(o.members) - 1; i >= 0; i-- {
-		if m := &o.members[i]; !m.dropped && o.named(m, name) {
+		if m := &o.members[i]; !m.removed && o.named(m, name) {
 			return i
 		}
 	}
@@ -149,11 +149,11 @@ func (o *Object) named(m *member, name string) bool {
 	return string(inside) == name
 }
 
-// dropOthers drops the members of a name that come before the last one, for the last one counts.
-func (o *Object) dropOthers(name string, last int) {
+// removeOthers removes the members of a name that come before the last one, for the last one counts.
+func (o *Object) removeOthers(name string, last int) {
 	for i := range o.members[:last] {
-		if m := &o.members[i]; !m.dropped && o.named(m, name) {
-			m.dropped, o.edited = true, true
+		if m := &o.members[i]; !m.removed && o.named(m, name) {
+			m.removed, o.edited = true, true
 		}
 	}
 }
@@ -162,7 +162,7 @@ func (o *Object) dropOthers(name string, last int) {
 func (o *Object) Len() int {
 	n := 0
 	for i := range o.members {
-		if !o.members[i].dropped {
+		if !o.members[i].removed {
 			n++
 		}
 	}
@@ -188,14 +188,14 @@ func (o *Object) Get(path ...string) (Value, bool) {
 
 // Object answers an editor for the object at a path of names: what it does is part of this object. There is none where
 // the path leads nowhere, or to something that is no object. It is valid until this object parses another text, or the
-// field is dropped or set.
+// field is removed or set.
 func (o *Object) Object(path ...string) (*Object, bool) {
 	for _, name := range path {
 		i := o.find(name)
 		if i < 0 {
 			return nil, false
 		}
-		o.dropOthers(name, i)
+		o.removeOthers(name, i)
 		if o = o.edit(&o.members[i]); o == nil {
 			return nil, false
 		}
@@ -229,8 +229,8 @@ func (o *Object) edit(m *member) *Object {
 	return inner
 }
 
-// Drop takes the field at a path of names away, and says whether there was one.
-func (o *Object) Drop(path ...string) bool {
+// Remove takes the field at a path of names away, and says whether there was one.
+func (o *Object) Remove(path ...string) bool {
 	if len(path) == 0 {
 		return false
 	}
@@ -238,13 +238,13 @@ func (o *Object) Drop(path ...string) bool {
 	if i < 0 {
 		return false
 	}
-	o.dropOthers(path[0], i)
+	o.removeOthers(path[0], i)
 	m := &o.members[i]
 	if len(path) > 1 {
 		inner := o.edit(m)
-		return inner != nil && inner.Drop(path[1:]...)
+		return inner != nil && inner.Remove(path[1:]...)
 	}
-	m.dropped, o.edited = true, true
+	m.removed, o.edited = true, true
 	return true
 }
 
@@ -258,10 +258,10 @@ func (o *Object) Rename(from, to string) bool {
 	if from == to {
 		return true
 	}
-	o.dropOthers(from, i)
+	o.removeOthers(from, i)
 	for j := range o.members {
-		if m := &o.members[j]; !m.dropped && o.named(m, to) {
-			m.dropped = true
+		if m := &o.members[j]; !m.removed && o.named(m, to) {
+			m.removed = true
 		}
 	}
 	m := &o.members[i]
@@ -356,7 +356,7 @@ func (o *Object) set(name string, begin int) {
 	value := span{int32(begin), int32(len(o.written)), true}
 	o.edited = true
 	if i := o.find(name); i >= 0 {
-		o.dropOthers(name, i)
+		o.removeOthers(name, i)
 		m := &o.members[i]
 		m.value, m.inner = value, 0
 		return
@@ -401,7 +401,7 @@ func (o *Object) append(dst []byte) []byte {
 	first := true
 	for i := 0; i < len(o.members); i++ {
 		m := &o.members[i]
-		if m.dropped {
+		if m.removed {
 			continue
 		}
 		if !first {
@@ -430,5 +430,5 @@ func (o *Object) append(dst []byte) []byte {
 
 // untouched says that a member stands in the text as it is to be written.
 func (o *Object) untouched(m *member) bool {
-	return !m.dropped && !m.name.written && !m.value.written && m.inner == 0
+	return !m.removed && !m.name.written && !m.value.written && m.inner == 0
 }

@@ -44,19 +44,19 @@ func edit(t *testing.T, text string, program []byte) {
 		switch next() % 12 {
 		case 0, 1:
 			n := name()
-			what = fmt.Sprintf("drop %q", n)
+			what = fmt.Sprintf("remove %q", n)
 			_, there := object[n]
 			delete(object, n)
-			if o.Drop(n) != there {
+			if o.Remove(n) != there {
 				t.Fatalf("%s: %t in %s", what, !there, text)
 			}
 		case 2:
 			outer, n := name(), name()
-			what = fmt.Sprintf("drop %q %q", outer, n)
+			what = fmt.Sprintf("remove %q %q", outer, n)
 			at, _ := inner(outer)
 			_, there := at[n]
 			delete(at, n)
-			if o.Drop(outer, n) != there {
+			if o.Remove(outer, n) != there {
 				t.Fatalf("%s: %t in %s", what, !there, text)
 			}
 		case 3:
@@ -207,21 +207,21 @@ func TestWhatIsNotTouchedIsCopiedAsItWas(t *testing.T) {
 	if err := o.Parse([]byte(text)); err != nil {
 		t.Fatal(err)
 	}
-	o.Drop("password")
+	o.Remove("password")
 	o.SetString("env", "prod")
 	if got, want := o.String(), `{"time" : 1.50 , "n":1e400,"t":"\u00e4\/" , "o":{ "a" : [ ] },"env":"prod"}`; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 
-func TestAFieldThatWasDroppedIsGoneHoweverOftenItStands(t *testing.T) {
+func TestAFieldThatWasRemovedIsGoneHoweverOftenItStands(t *testing.T) {
 	var o Object
 	if err := o.Parse([]byte(`{"u":{"p":1,"\u0070":2},"p":1,"\u0070":2,"u":{"p":3},"x":{"y":{"p":1},"y":{}}}`)); err != nil {
 		t.Fatal(err)
 	}
-	o.Drop("p")
-	o.Drop("u", "p")
-	o.Drop("x", "y", "p")
+	o.Remove("p")
+	o.Remove("u", "p")
+	o.Remove("x", "y", "p")
 	if got, want := o.String(), `{"u":{},"x":{"y":{}}}`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
@@ -233,7 +233,7 @@ func TestAnObjectIsUsedAgain(t *testing.T) {
 		if err := o.Parse([]byte(`{"a":{"b":1},"c":2}`)); err != nil {
 			t.Fatal(err)
 		}
-		o.Drop("a", "b")
+		o.Remove("a", "b")
 		o.SetInt("i", int64(i))
 		if got, want := o.String(), fmt.Sprintf(`{"a":{},"c":2,"i":%d}`, i); got != want {
 			t.Errorf("got %s, want %s", got, want)
@@ -251,8 +251,8 @@ func TestReuseAllocatesNothing(t *testing.T) {
 		if err := o.Parse(text); err != nil {
 			t.Fatal(err)
 		}
-		o.Drop("password")
-		o.Drop("user", "email")
+		o.Remove("password")
+		o.Remove("user", "email")
 		o.SetString("env", "prod")
 		if level, there := o.Get("level"); !there || !level.Is("info") {
 			t.Fatal("no level")
@@ -307,7 +307,7 @@ func BenchmarkClean(b *testing.B) {
 			if err := o.Parse(text); err != nil {
 				b.Fatal(err)
 			}
-			o.Drop("password")
+			o.Remove("password")
 			o.SetString("env", "prod")
 			out, _ = o.AppendText(out[:0])
 		}

@@ -49,7 +49,7 @@ func (l *logClean) Transform(batch *wasmill.Batch, out *wasmill.Output) error {
 			continue
 		}
 		for _, path := range l.ignore {
-			l.line.Drop(path...)
+			l.line.Remove(path...)
 		}
 		if l.name != "" {
 			l.line.SetString(l.name, l.text)
