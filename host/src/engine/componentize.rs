@@ -157,3 +157,46 @@ fn guess(bytes: &[u8]) -> String {
         Err(_) => format!("its first bytes are {}", hex::encode(bytes.get(..bytes.len().min(8)).unwrap_or_default())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        let module = wat::parse_str(text).expect("WebAssembly text");
+        componentize(&module).expect_err("it must be refused").to_string()
+    }
+
+    #[test]
+    fn a_program_of_go_that_is_no_module_says_why() {
+        let cases = [
+            (r#"(import "gojs" "runtime.wasmExit" (func))"#, "it was built for web browsers (GOOS=js)"),
+            (r#"(func (export "_start"))"#, "it was built as a command"),
+            (r#"(func (export "_initialize"))"#, "it does not use the SDK"),
+        ];
+        for (parts, words) in cases {
+            let said = refused(&format!(r#"(module (@custom "go:buildid" "x") {parts})"#));
+            assert!(said.contains(words) && said.contains("-buildmode=c-shared"), "{said}");
+        }
+    }
+
+    #[test]
+    fn the_world_of_a_core_module_is_what_it_exports() {
+        let world = |export: &str| {
+            let module = wat::parse_str(format!(r#"(module (func (export "{export}")))"#)).expect("WebAssembly text");
+            Core::of(&module).world()
+        };
+        assert_eq!(world("wasmill:transform/records@0.1.0#transform"), "transform-records");
+        assert_eq!(world("wasmill:transform/columns@0.1.0#transform"), "transform");
+    }
+
+    #[test]
+    fn what_an_adapter_lacks_is_named() {
+        let said = refused(
+            r#"(module (@custom "go:buildid" "x")
+                 (import "wasi_snapshot_preview1" "path_teleport" (func))
+                 (func (export "wasmill:transform/meta@0.1.0#describe")))"#,
+        );
+        assert!(said.contains("path_teleport"), "{said}");
+    }
+}

@@ -9,6 +9,6 @@ if ! command -v "${GO:-go}" >/dev/null; then
     DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends golang-go >&2
 fi
 # The same module for the other world.
-case ${name:-} in
-    *-records) export GOFLAGS="${GOFLAGS:+$GOFLAGS }-tags=wasmill_records" ;;
+case ${folder:-} in
+    *-records | *-records/) export GOFLAGS="${GOFLAGS:+$GOFLAGS }-tags=wasmill_records" ;;
 esac

@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 	"unicode/utf8"
 
 	wasmill "github.com/wasmill/wasmill/sdk/go"
@@ -70,6 +73,11 @@ var deeds = map[string]deed{
 	"allocate":  {wasmill.ReadNothing, allocate},
 	"recurse":   {wasmill.ReadNothing, recurse},
 	"flood":     {wasmill.ReadNothing, flood},
+	// Of Go alone: host/tests/go.rs.
+	"sleep":      {wasmill.ReadNothing, sleep},
+	"deadlock":   {wasmill.ReadNothing, deadlock},
+	"exit":       {wasmill.ReadNothing, exit},
+	"goroutines": {wasmill.ReadValues, goroutines},
 }
 
 func (g *Guest) Describe() wasmill.Description {
@@ -295,6 +303,49 @@ func deeper(depth int) int {
 func flood(_ *Guest, batch *wasmill.Batch, _ *wasmill.Output) error {
 	for batch.Len() > 0 {
 		fmt.Println("a flood that does not end")
+	}
+	return nil
+}
+
+func sleep(_ *Guest, batch *wasmill.Batch, _ *wasmill.Output) error {
+	if batch.Len() > 0 {
+		time.Sleep(time.Hour)
+	}
+	return nil
+}
+
+func deadlock(_ *Guest, batch *wasmill.Batch, _ *wasmill.Output) error {
+	if batch.Len() > 0 {
+		<-make(chan int)
+	}
+	return nil
+}
+
+func exit(_ *Guest, batch *wasmill.Batch, _ *wasmill.Output) error {
+	if batch.Len() > 0 {
+		os.Exit(3)
+	}
+	return nil
+}
+
+// goroutines does a row in each of many, which take turns.
+func goroutines(_ *Guest, batch *wasmill.Batch, out *wasmill.Output) error {
+	begin, values := time.Now(), make([]string, batch.Len())
+	var all sync.WaitGroup
+	for row := range batch.Rows() {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			time.Sleep(time.Millisecond)
+			values[row.Index()] = strings.ToUpper(string(row.Value()))
+		}()
+	}
+	all.Wait()
+	if slept := time.Since(begin); batch.Len() > 0 && slept < time.Millisecond {
+		return fmt.Errorf("slept for %v", slept)
+	}
+	for row := range batch.Rows() {
+		out.Keep(row).Value([]byte(values[row.Index()]))
 	}
 	return nil
 }
