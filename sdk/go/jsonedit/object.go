@@ -1,6 +1,7 @@
 package jsonedit
 
 import (
+	"bytes"
 	"math"
 	"strconv"
 	"unicode/utf8"
@@ -23,20 +24,31 @@ type Object struct {
 	scan   scanner
 }
 
-// A member is a field. Its parts lie in text or, where they were set, in written.
+// A member is a field.
 type member struct {
 	name, value span
-	// inner is one more than the index of its value's editor; 0: it has none.
+	// inner is the index of its value's editor, where it has one.
 	inner int32
-	// escaped: its name has escapes.
-	escaped bool
-	removed bool
+	state state
 }
 
-type span struct {
-	begin, end int32
-	written    bool
-}
+// A span is a part of text or, where the member says so, of written.
+type span struct{ begin, end int32 }
+
+// state is what is to be known of a member.
+type state uint8
+
+const (
+	// escaped: its name has escapes.
+	escaped state = 1 << iota
+	nameWritten
+	valueWritten
+	hasInner
+	removed
+
+	// touched members do not stand in the text as they are to be written.
+	touched = nameWritten | valueWritten | hasInner | removed
+)
 
 // Parse gives the object a text, which must not change as long as the object is used. It looks at all of it.
 //
@@ -46,15 +58,15 @@ func (o *Object) Parse(text []byte) error {
 	if len(text) > math.MaxInt32 {
 		return &SyntaxError{math.MaxInt32, "the text is larger than 2 GiB"}
 	}
-	o.scan.text, o.scan.err, o.scan.depth = text, nil, 0
 	s := &o.scan
+	s.begin(text)
 	end := o.parse(s, s.blank(0))
 	if end >= 0 {
 		if end = s.blank(end); end < len(text) {
 			s.fail(end, "something comes behind the object")
 		}
 	}
-	if s.err == nil && !utf8.Valid(text) {
+	if s.err == nil && !s.ascii() && !utf8.Valid(text) {
 		s.fail(firstInvalid(text), "no UTF-8")
 	}
 	s.text = nil
@@ -83,39 +95,63 @@ func (o *Object) parse(s *scanner, i int) int {
 	if i >= len(s.text) || s.text[i] != '{' {
 		return s.fail(i, "no JSON object begins")
 	}
-	if !s.enter(i) {
-		return -1
-	}
+	s.depth = 1
 	o.begin = i
 	if i = s.blank(i + 1); i < len(s.text) && s.text[i] == '}' {
 		o.end = i + 1
-		s.depth--
 		return o.end
 	}
+	text := s.text
 	for {
-		end, escaped, begin := s.name(i)
+		end, escapes, begin := s.name(i)
 		if begin < 0 {
-			return -1
+			return begin
 		}
-		name := span{begin: int32(i), end: int32(end)}
-		if i = s.value(begin); i < 0 {
-			return -1
+		var after int
+		switch {
+		case begin >= len(text):
+			after = s.fail(begin, "")
+		case text[begin] == '"':
+			after, _ = s.str(begin)
+		case text[begin] == '{' || text[begin] == '[':
+			after = s.container(begin)
+		default:
+			after = s.scalar(begin)
 		}
-		o.members = append(o.members, member{
-			name: name, value: span{begin: int32(begin), end: int32(i)}, escaped: escaped,
-		})
-		i = s.blank(i)
-		if i < len(s.text) && s.text[i] == ',' {
-			i = s.blank(i + 1)
+		if after < 0 {
+			return after
+		}
+		m := o.add()
+		m.name.begin, m.name.end, m.value.begin, m.value.end = int32(i), int32(end), int32(begin), int32(after)
+		if m.state = 0; escapes {
+			m.state = escaped
+		}
+		if i = after; i < len(text) && text[i] <= ' ' {
+			i = s.blank(i)
+		}
+		if i < len(text) && text[i] == ',' {
+			if i++; i < len(text) && text[i] <= ' ' {
+				i = s.blank(i)
+			}
 			continue
 		}
-		if i >= len(s.text) || s.text[i] != '}' {
+		if i >= len(text) || text[i] != '}' {
 			return s.fail(i, "neither a comma nor the end of the object")
 		}
 		o.end = i + 1
-		s.depth--
 		return o.end
 	}
+}
+
+// add answers one more member, of which everything is to be set.
+func (o *Object) add() *member {
+	n := len(o.members)
+	if n == cap(o.members) {
+		o.members = append(o.members, member{})
+	} else {
+		o.members = o.members[:n+1]
+	}
+	return &o.members[n]
 }
 
 func (o *Object) reset() {
@@ -123,17 +159,30 @@ func (o *Object) reset() {
 	o.members, o.written = o.members[:0], o.written[:0]
 }
 
-func (o *Object) bytes(s span) []byte {
-	if s.written {
+// bytes are those of a part of a member, which was written if its state has a bit.
+func (o *Object) bytes(s span, written state) []byte {
+	if written != 0 {
 		return o.written[s.begin:s.end:s.end]
 	}
 	return o.text[s.begin:s.end:s.end]
 }
 
+func (o *Object) nameOf(m *member) []byte { return o.bytes(m.name, m.state&nameWritten) }
+
+func (o *Object) valueOf(m *member) []byte { return o.bytes(m.value, m.state&valueWritten) }
+
 // find answers the last member of a name; -1: there is none.
-func (o *Object) find(name string) int {
-	for i := len(o.members) - 1; i >= 0; i-- {
-		if m := &o.members[i]; !m.removed && o.named(m, name) {
+func (o *Object) find(name string) int { return o.findBefore(len(o.members), name) }
+
+// findBefore answers the last member of a name before member n; -1: there is none.
+func (o *Object) findBefore(n int, name string) int {
+	quoted := int32(len(name) + 2)
+	for i := n - 1; i >= 0; i-- {
+		m := &o.members[i]
+		if m.name.end-m.name.begin != quoted && m.state&escaped == 0 || m.state&removed != 0 {
+			continue
+		}
+		if o.named(m, name) {
 			return i
 		}
 	}
@@ -141,9 +190,9 @@ func (o *Object) find(name string) int {
 }
 
 func (o *Object) named(m *member, name string) bool {
-	inside := o.bytes(m.name)
+	inside := o.nameOf(m)
 	inside = inside[1 : len(inside)-1]
-	if m.escaped {
+	if m.state&escaped != 0 {
 		return equalUnquoted(inside, name)
 	}
 	return string(inside) == name
@@ -151,10 +200,9 @@ func (o *Object) named(m *member, name string) bool {
 
 // removeOthers removes the members of a name that come before the last one, for the last one counts.
 func (o *Object) removeOthers(name string, last int) {
-	for i := range o.members[:last] {
-		if m := &o.members[i]; !m.removed && o.named(m, name) {
-			m.removed, o.edited = true, true
-		}
+	for i := o.findBefore(last, name); i >= 0; i = o.findBefore(i, name) {
+		o.members[i].state |= removed
+		o.edited = true
 	}
 }
 
@@ -162,7 +210,7 @@ func (o *Object) removeOthers(name string, last int) {
 func (o *Object) Len() int {
 	n := 0
 	for i := range o.members {
-		if !o.members[i].removed {
+		if o.members[i].state&removed == 0 {
 			n++
 		}
 	}
@@ -180,10 +228,10 @@ func (o *Object) Get(path ...string) (Value, bool) {
 		return Value{}, false
 	}
 	m := &o.members[i]
-	if m.inner != 0 {
-		return o.inner[m.inner-1].Get(path[1:]...)
+	if m.state&hasInner != 0 {
+		return o.inner[m.inner].Get(path[1:]...)
 	}
-	return Value{o.bytes(m.value)}.Get(path[1:]...)
+	return Value{o.valueOf(m)}.Get(path[1:]...)
 }
 
 // Object answers an editor for the object at a path of names: what it does is part of this object. There is none where
@@ -205,10 +253,10 @@ func (o *Object) Object(path ...string) (*Object, bool) {
 
 // edit answers the editor of a member's value, which is nil where that is no object.
 func (o *Object) edit(m *member) *Object {
-	if m.inner != 0 {
-		return o.inner[m.inner-1]
+	if m.state&hasInner != 0 {
+		return o.inner[m.inner]
 	}
-	value := o.bytes(m.value)
+	value := o.valueOf(m)
 	if value[0] != '{' {
 		return nil
 	}
@@ -216,7 +264,7 @@ func (o *Object) edit(m *member) *Object {
 		o.inner = append(o.inner, &Object{})
 	}
 	inner := o.inner[o.used]
-	if m.value.written {
+	if m.state&valueWritten != 0 {
 		// What is written may move when more is written.
 		value = append([]byte(nil), value...)
 	}
@@ -224,8 +272,8 @@ func (o *Object) edit(m *member) *Object {
 		// It was valid when it was parsed with the rest.
 		return nil
 	}
+	m.inner, m.state = int32(o.used), m.state|hasInner
 	o.used++
-	m.inner = int32(o.used)
 	return inner
 }
 
@@ -244,7 +292,8 @@ func (o *Object) Remove(path ...string) bool {
 		inner := o.edit(m)
 		return inner != nil && inner.Remove(path[1:]...)
 	}
-	m.removed, o.edited = true, true
+	m.state |= removed
+	o.edited = true
 	return true
 }
 
@@ -259,24 +308,20 @@ func (o *Object) Rename(from, to string) bool {
 		return true
 	}
 	o.removeOthers(from, i)
-	for j := range o.members {
-		if m := &o.members[j]; !m.removed && o.named(m, to) {
-			m.removed = true
-		}
-	}
-	m := &o.members[i]
-	m.name, m.escaped = o.writeName(to)
+	o.removeOthers(to, len(o.members))
+	o.writeName(&o.members[i], to)
 	o.edited = true
 	return true
 }
 
-func (o *Object) writeName(name string) (s span, escaped bool) {
+func (o *Object) writeName(m *member, name string) {
 	begin := len(o.written)
 	o.written = appendQuoted(o.written, name)
-	for _, c := range o.written[begin:] {
-		escaped = escaped || c == '\\'
+	m.name = span{int32(begin), int32(len(o.written))}
+	m.state = m.state&^escaped | nameWritten
+	if bytes.IndexByte(o.written[begin:], '\\') >= 0 {
+		m.state |= escaped
 	}
-	return span{int32(begin), int32(len(o.written)), true}, escaped
 }
 
 // SetString sets a field to a text: in its place, or behind the others where it is new.
@@ -320,14 +365,14 @@ func (o *Object) SetNull(name string) {
 
 // SetRaw sets a field to a value that is JSON already. The error is a [SyntaxError]; nothing is set then.
 func (o *Object) SetRaw(name string, json []byte) error {
-	o.scan.text, o.scan.err, o.scan.depth = json, nil, 0
 	s := &o.scan
+	s.begin(json)
 	begin := s.blank(0)
 	end := s.value(begin)
 	if end >= 0 && s.blank(end) < len(json) {
 		s.fail(s.blank(end), "something comes behind the value")
 	}
-	if s.err == nil && !utf8.Valid(json) {
+	if s.err == nil && !s.ascii() && !utf8.Valid(json) {
 		s.fail(firstInvalid(json), "no UTF-8")
 	}
 	s.text = nil
@@ -353,16 +398,17 @@ func (o *Object) Set(name string, value Value) {
 
 // set sets a field to what was written from begin on.
 func (o *Object) set(name string, begin int) {
-	value := span{int32(begin), int32(len(o.written)), true}
+	value := span{int32(begin), int32(len(o.written))}
 	o.edited = true
 	if i := o.find(name); i >= 0 {
 		o.removeOthers(name, i)
 		m := &o.members[i]
-		m.value, m.inner = value, 0
+		m.value, m.state = value, m.state&^hasInner|valueWritten
 		return
 	}
-	written, escaped := o.writeName(name)
-	o.members = append(o.members, member{name: written, value: value, escaped: escaped})
+	m := o.add()
+	m.value, m.state = value, valueWritten
+	o.writeName(m, name)
 }
 
 // changed says whether it differs from its text.
@@ -401,34 +447,28 @@ func (o *Object) append(dst []byte) []byte {
 	first := true
 	for i := 0; i < len(o.members); i++ {
 		m := &o.members[i]
-		if m.removed {
+		if m.state&removed != 0 {
 			continue
 		}
 		if !first {
 			dst = append(dst, ',')
 		}
 		first = false
-		if o.untouched(m) {
+		if m.state&touched == 0 {
 			// With those behind it that were not touched either: one copy for all of them.
-			last := m
-			for i+1 < len(o.members) && o.untouched(&o.members[i+1]) {
+			begin := m.name.begin
+			for i+1 < len(o.members) && o.members[i+1].state&touched == 0 {
 				i++
-				last = &o.members[i]
 			}
-			dst = append(dst, o.text[m.name.begin:last.value.end]...)
+			dst = append(dst, o.text[begin:o.members[i].value.end]...)
 			continue
 		}
-		dst = append(append(dst, o.bytes(m.name)...), ':')
-		if m.inner != 0 {
-			dst = o.inner[m.inner-1].append(dst)
+		dst = append(append(dst, o.nameOf(m)...), ':')
+		if m.state&hasInner != 0 {
+			dst = o.inner[m.inner].append(dst)
 		} else {
-			dst = append(dst, o.bytes(m.value)...)
+			dst = append(dst, o.valueOf(m)...)
 		}
 	}
 	return append(dst, '}')
-}
-
-// untouched says that a member stands in the text as it is to be written.
-func (o *Object) untouched(m *member) bool {
-	return !m.removed && !m.name.written && !m.value.written && m.inner == 0
 }

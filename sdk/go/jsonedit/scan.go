@@ -24,6 +24,8 @@ func (e *SyntaxError) Error() string {
 type scanner struct {
 	text []byte
 	err  *SyntaxError
+	// high has the high bits of what stands in strings: it is ASCII where there are none.
+	high uint64
 	// open are the containers around the place where it is, a bit each: set for an object.
 	open  [(depthMax + 63) / 64]uint64
 	depth int
@@ -38,6 +40,12 @@ func (s *scanner) fail(at int, reason string) int {
 	}
 	return -1
 }
+
+// ascii says whether what was gone over is ASCII, and so UTF-8. Outside of strings JSON is nothing else.
+func (s *scanner) ascii() bool { return s.high&highs == 0 }
+
+// begin gives it a text.
+func (s *scanner) begin(text []byte) { s.text, s.err, s.high, s.depth = text, nil, 0, 0 }
 
 // blank answers the first place from i on that is not white space.
 func (s *scanner) blank(i int) int {
@@ -66,23 +74,34 @@ func special(w uint64) uint64 {
 }
 
 // str goes over the string that begins at i, and answers the place behind it and whether it has escapes.
+//
+// Like the rest of what is called for each field, it is written for Go's code on wasm, where a call costs as much as ten
+// bytes looked at.
 func (s *scanner) str(i int) (end int, escaped bool) {
 	text := s.text
 	i++
 	for {
 		for i+8 <= len(text) {
-			if marks := special(binary.LittleEndian.Uint64(text[i:])); marks != 0 {
-				i += bits.TrailingZeros64(marks) / 8
-				break
+			w := binary.LittleEndian.Uint64(text[i:])
+			marks := special(w)
+			if marks == 0 {
+				s.high |= w
+				i += 8
+				continue
 			}
-			i += 8
+			n := bits.TrailingZeros64(marks)
+			s.high |= w << (63 - n)
+			i += n / 8
+			goto mark
 		}
 		for i < len(text) && text[i] >= ' ' && text[i] != '"' && text[i] != '\\' {
+			s.high |= uint64(text[i])
 			i++
 		}
 		if i >= len(text) {
 			return s.fail(i, ""), escaped
 		}
+	mark:
 		switch text[i] {
 		case '"':
 			return i + 1, escaped
@@ -128,38 +147,44 @@ func hex(c byte) int {
 	return -1
 }
 
-// digits goes over at least one digit.
-func (s *scanner) digits(i int) int {
+func (s *scanner) number(i int) int {
+	text := s.text
+	if text[i] == '-' {
+		i++
+	}
 	begin := i
-	for i < len(s.text) && s.text[i]-'0' <= 9 {
+	for i < len(text) && text[i]-'0' <= 9 {
 		i++
 	}
 	if i == begin {
 		return s.fail(i, "a digit is missing")
 	}
-	return i
-}
-
-func (s *scanner) number(i int) int {
-	if s.text[i] == '-' {
-		i++
+	if text[begin] == '0' {
+		// No digits behind a zero: whatever stands there is looked at by the caller.
+		i = begin + 1
 	}
-	if i < len(s.text) && s.text[i] == '0' {
+	if i < len(text) && text[i] == '.' {
 		i++
-	} else if i = s.digits(i); i < 0 {
-		return i
-	}
-	if i < len(s.text) && s.text[i] == '.' {
-		if i = s.digits(i + 1); i < 0 {
-			return i
-		}
-	}
-	if i < len(s.text) && s.text[i]|0x20 == 'e' {
-		i++
-		if i < len(s.text) && (s.text[i] == '+' || s.text[i] == '-') {
+		begin = i
+		for i < len(text) && text[i]-'0' <= 9 {
 			i++
 		}
-		i = s.digits(i)
+		if i == begin {
+			return s.fail(i, "a digit is missing")
+		}
+	}
+	if i < len(text) && text[i]|0x20 == 'e' {
+		i++
+		if i < len(text) && (text[i] == '+' || text[i] == '-') {
+			i++
+		}
+		begin = i
+		for i < len(text) && text[i]-'0' <= 9 {
+			i++
+		}
+		if i == begin {
+			return s.fail(i, "a digit is missing")
+		}
 	}
 	return i
 }
@@ -178,13 +203,20 @@ func (s *scanner) value(i int) int {
 	if i >= len(s.text) {
 		return s.fail(i, "")
 	}
-	switch c := s.text[i]; {
-	case c == '"':
+	switch s.text[i] {
+	case '"':
 		end, _ := s.str(i)
 		return end
-	case c == '{' || c == '[':
+	case '{', '[':
 		return s.container(i)
-	case c == '-' || c-'0' <= 9:
+	}
+	return s.scalar(i)
+}
+
+// scalar goes over a number, true, false or null at i.
+func (s *scanner) scalar(i int) int {
+	switch c := s.text[i]; {
+	case c-'0' <= 9 || c == '-':
 		return s.number(i)
 	case c == 't':
 		return s.literal(i, "true")
@@ -196,76 +228,103 @@ func (s *scanner) value(i int) int {
 	return s.fail(i, "no value begins")
 }
 
-// enter notes that a container begins.
-func (s *scanner) enter(i int) bool {
-	if s.depth >= depthMax {
-		s.fail(i, "nested deeper than "+strconv.Itoa(depthMax))
-		return false
-	}
-	word, bit := s.depth/64, uint64(1)<<(s.depth%64)
-	if s.text[i] == '{' {
-		s.open[word] |= bit
-	} else {
-		s.open[word] &^= bit
-	}
-	s.depth++
-	return true
-}
-
-// inObject says whether the innermost container is an object.
-func (s *scanner) inObject() bool {
-	d := s.depth - 1
-	return s.open[d/64]>>(d%64)&1 == 1
-}
-
-// container goes over an object or an array and all that is in it. It does not call itself: a text must not be able to
-// use up the stack.
+// container goes over the object or array that begins at i, and all that is in it. It does not call itself: a text must
+// not be able to use up the stack.
 func (s *scanner) container(i int) int {
-	outside := s.depth
-	if !s.enter(i) {
-		return -1
-	}
-	i = s.blank(i + 1)
-	if i < len(s.text) && s.text[i] == closing(s.inObject()) {
-		s.depth--
-		return i + 1
-	}
+	text, depth := s.text, s.depth
 	for {
-		// A member or an element begins at i.
-		if s.inObject() {
+		// A container begins at i.
+		if depth >= depthMax {
+			return s.fail(i, "nested deeper than "+strconv.Itoa(depthMax))
+		}
+		object := text[i] == '{'
+		if word, bit := depth/64, uint64(1)<<(depth%64); object {
+			s.open[word] |= bit
+		} else {
+			s.open[word] &^= bit
+		}
+		depth++
+		if i++; i < len(text) && text[i] <= ' ' {
+			i = s.blank(i)
+		}
+		if i >= len(text) || text[i] != closing(object) {
+			if i = s.inside(i, object); i < 0 {
+				return i
+			}
+			if text[i] == '{' || text[i] == '[' {
+				continue
+			}
+		}
+		// It ends at i, or one inside of it begins, and so on outwards.
+		for text[i] != '{' && text[i] != '[' {
+			i++
+			if depth--; depth == s.depth {
+				return i
+			}
+			object = s.open[(depth-1)/64]>>((depth-1)%64)&1 == 1
+			if i < len(text) && text[i] <= ' ' {
+				i = s.blank(i)
+			}
+			switch {
+			case i < len(text) && text[i] == closing(object):
+			case i < len(text) && text[i] == ',':
+				if i++; i < len(text) && text[i] <= ' ' {
+					i = s.blank(i)
+				}
+				if i = s.inside(i, object); i < 0 {
+					return i
+				}
+			default:
+				return s.fail(i, neither(object))
+			}
+		}
+	}
+}
+
+// inside goes over the members or elements of a container, from the one that begins at i, and answers where the container
+// ends, or where one inside of it begins.
+func (s *scanner) inside(i int, object bool) int {
+	text := s.text
+	for {
+		if object {
 			if _, _, i = s.name(i); i < 0 {
 				return i
 			}
 		}
-		if i < len(s.text) && (s.text[i] == '{' || s.text[i] == '[') {
-			if !s.enter(i) {
-				return -1
-			}
-			i = s.blank(i + 1)
-			if i >= len(s.text) || s.text[i] != closing(s.inObject()) {
-				continue
-			}
-			s.depth--
-			i++
-		} else if i = s.value(i); i < 0 {
+		switch {
+		case i >= len(text):
+			return s.fail(i, "")
+		case text[i] == '"':
+			i, _ = s.str(i)
+		case text[i] == '{' || text[i] == '[':
+			return i
+		default:
+			i = s.scalar(i)
+		}
+		if i < 0 {
 			return i
 		}
-		// A value ends at i: containers that end here as well, then a comma.
-		for {
+		if i < len(text) && text[i] <= ' ' {
 			i = s.blank(i)
-			if i < len(s.text) && s.text[i] == ',' {
-				i = s.blank(i + 1)
-				break
-			}
-			if i >= len(s.text) || s.text[i] != closing(s.inObject()) {
-				return s.fail(i, "neither a comma nor the end of the "+kind(s.inObject()))
-			}
-			i++
-			if s.depth--; s.depth == outside {
-				return i
-			}
 		}
+		if i < len(text) && text[i] == ',' {
+			if i++; i < len(text) && text[i] <= ' ' {
+				i = s.blank(i)
+			}
+			continue
+		}
+		if i >= len(text) || text[i] != closing(object) {
+			return s.fail(i, neither(object))
+		}
+		return i
 	}
+}
+
+func neither(object bool) string {
+	if object {
+		return "neither a comma nor the end of the object"
+	}
+	return "neither a comma nor the end of the array"
 }
 
 func closing(object bool) byte {
@@ -273,13 +332,6 @@ func closing(object bool) byte {
 		return '}'
 	}
 	return ']'
-}
-
-func kind(object bool) string {
-	if object {
-		return "object"
-	}
-	return "array"
 }
 
 // name goes over a member's name, from its quote at i, and the colon behind it. It answers where the name ends, whether it
@@ -291,9 +343,14 @@ func (s *scanner) name(i int) (end int, escaped bool, value int) {
 	if end, escaped = s.str(i); end < 0 {
 		return end, escaped, end
 	}
-	i = s.blank(end)
-	if i >= len(s.text) || s.text[i] != ':' {
-		return -1, escaped, s.fail(i, "no colon behind the name of a field")
+	// Mostly there are no blanks, and then nothing is called to find that out.
+	if i = end; i >= len(s.text) || s.text[i] != ':' {
+		if i = s.blank(end); i >= len(s.text) || s.text[i] != ':' {
+			return -1, escaped, s.fail(i, "no colon behind the name of a field")
+		}
 	}
-	return end, escaped, s.blank(i + 1)
+	if i++; i < len(s.text) && s.text[i] <= ' ' {
+		i = s.blank(i)
+	}
+	return end, escaped, i
 }

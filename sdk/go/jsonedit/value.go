@@ -28,7 +28,7 @@ func Parse(text []byte) (Value, error) {
 	if err := o.SetRaw("", text); err != nil {
 		return Value{}, err
 	}
-	return Value{o.bytes(o.members[0].value)}, nil
+	return Value{o.valueOf(&o.members[0])}, nil
 }
 
 // Raw is the value as it stands in the text.
