@@ -121,7 +121,10 @@ fn collections_and_batches_of_all_sizes_do_not_disturb_each_other() {
             assert_eq!(column.len(), values.len());
             for (found, value) in column.iter().zip(&values) {
                 let found = found.expect("a value");
-                assert!(found.strip_suffix(end) == Some(value), "{deed}, batch {batch}: a value was changed");
+                assert!(
+                    found.strip_suffix(end) == Some(value.as_slice()),
+                    "{deed}, batch {batch}: a value was changed"
+                );
             }
             if batch == 300 {
                 after = instance.memory_bytes();

@@ -117,7 +117,8 @@ fn wrap(upload: &[u8]) -> Result<Vec<u8>, LoadError> {
     if !core.has_world {
         let mut resolve = Resolve::default();
         let package = resolve.push_str("transform.wit", WIT).map_err(|error| failed("its world", &error))?;
-        let world = resolve.select_world(&[package], Some(core.world())).map_err(|error| failed("its world", &error))?;
+        let world =
+            resolve.select_world(&[package], Some(core.world())).map_err(|error| failed("its world", &error))?;
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)
             .map_err(|error| failed("its world", &error))?;
     }

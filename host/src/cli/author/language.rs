@@ -3,6 +3,8 @@
 //! A language is one entry of [`LANGUAGES`], one file `build/LANG.rs` that knows its toolchain, and one folder of
 //! templates (`sdk/template/README.md` says what is in it).
 
+mod go;
+
 use std::path::Path;
 
 use clap::builder::PossibleValuesParser;
@@ -10,7 +12,7 @@ use include_dir::{Dir, include_dir};
 
 use super::{
     super::output::{Failure, Kind},
-    build::{Built, go, rust},
+    build::{Built, rust},
     shown,
 };
 
@@ -58,7 +60,9 @@ pub(super) struct Kit {
 /// What `new` can begin with.
 pub(in crate::cli) const TEMPLATES: [&str; 4] = ["blank", "log-clean", "router", "cdc"];
 
-static LANGUAGES: &[Language] = &[Language {
+static LANGUAGES: &[Language] = &[RUST, go::GO];
+
+const RUST: Language = Language {
     name: "rust",
     title: "Rust",
     marks: &["Cargo.toml"],
@@ -90,65 +94,7 @@ static LANGUAGES: &[Language] = &[Language {
     taken: &["test", "core", "std", "alloc", "wasmill-sdk", "wasmill-cdc", "serde-json"],
     source: "src/lib.rs",
     setup: "rustup target add wasm32-wasip2",
-}, GO];
-
-const GO: Language = Language {
-    name: "go",
-    title: "Go",
-    marks: &["go.mod"],
-    build: go::build,
-    templates: &include_dir!("$CARGO_MANIFEST_DIR/../sdk/go/template"),
-    kits: &[Kit {
-        word: "sdk",
-        folder: "wasmill-sdk",
-        template: None,
-        manifest: None,
-        files: GO_FILES,
-        folders: &[
-            ("hostlog", include_dir!("$CARGO_MANIFEST_DIR/../sdk/go/hostlog")),
-            ("internal", include_dir!("$CARGO_MANIFEST_DIR/../sdk/go/internal")),
-            ("jsonedit", include_dir!("$CARGO_MANIFEST_DIR/../sdk/go/jsonedit")),
-            ("wasmilltest", include_dir!("$CARGO_MANIFEST_DIR/../sdk/go/wasmilltest")),
-        ],
-        checkout: (".", "go.mod"),
-    }],
-    taken: &["main", "test", "std", "cmd"],
-    source: "main.go",
-    setup: "go version",
 };
-
-/// Files of the folder `sdk/go`, each by its name there.
-macro_rules! go_files {
-    ($($name:literal),* $(,)?) => {
-        &[$(($name, include_str!(concat!("../../../../sdk/go/", $name)))),*]
-    };
-}
-
-/// The package `wasmill`: all of `sdk/go` that is no folder, but for its tests.
-const GO_FILES: &[(&str, &str)] = go_files![
-    "LICENSE-APACHE",
-    "LICENSE-MIT",
-    "README.md",
-    "arena_wasip1.go",
-    "batch.go",
-    "columns_wasip1.go",
-    "config.go",
-    "doc.go",
-    "errors.go",
-    "exports_wasip1.go",
-    "go.mod",
-    "host_other.go",
-    "instance.go",
-    "layout_wasip1.go",
-    "linkname_wasip1.s",
-    "log.go",
-    "metrics.go",
-    "module.go",
-    "output.go",
-    "records_wasip1.go",
-    "run_other.go",
-    "sent.go",
-];
 
 /// Of everything that is laid beside a module.
 const LICENSES: &[(&str, &str)] = &[
@@ -207,17 +153,6 @@ mod tests {
                 assert!(language.templates.get_dir(folder).is_some(), "{}: no template `{folder}`", language.name);
             }
         }
-    }
-
-    /// A package is laid beside a module without its tests, and with everything else.
-    #[test]
-    fn the_sdk_of_go_beside_a_module_is_whole() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sdk/go");
-        let entries = std::fs::read_dir(folder).expect("the SDK").map(|entry| entry.expect("an entry"));
-        let files = entries.filter(|entry| entry.file_type().expect("a type").is_file());
-        let names: BTreeSet<_> = files.map(|file| file.file_name().into_string().expect("a name")).collect();
-        let names: BTreeSet<_> = names.iter().map(String::as_str).filter(|name| !name.ends_with("_test.go")).collect();
-        assert_eq!(GO_FILES.iter().map(|(name, _)| *name).collect::<BTreeSet<_>>(), names);
     }
 
     #[test]
