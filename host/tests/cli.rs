@@ -131,6 +131,58 @@ fn a_new_rust_cdc_project_builds_and_passes_its_cases() {
 }
 
 #[test]
+fn a_new_go_blank_project_builds_and_passes_its_cases() {
+    builds_and_passes("go", "blank");
+}
+
+#[test]
+fn a_new_go_log_clean_project_builds_and_passes_its_cases() {
+    builds_and_passes("go", "log-clean");
+}
+
+#[test]
+fn a_new_go_router_project_builds_and_passes_its_cases() {
+    builds_and_passes("go", "router");
+}
+
+#[test]
+fn a_new_go_cdc_project_builds_and_passes_its_cases() {
+    builds_and_passes("go", "cdc");
+}
+
+#[test]
+fn the_tests_of_new_go_projects_pass_natively() {
+    for template in ["blank", "log-clean", "router", "cdc"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let project = new_project(folder.path(), "go", template);
+        ok(&author("go", &project, "go vet ./... && go test ./..."));
+    }
+}
+
+#[test]
+fn the_sdk_of_go_and_its_examples_pass_their_tests() {
+    let sdk = root().join("sdk/go");
+    ok(&author("go", &sdk, "go vet ./... && GOOS=wasip1 GOARCH=wasm go vet ./... && go test ./..."));
+    for example in ["filter", "log-clean"] {
+        let project = sdk.join("examples").join(example);
+        ok(&author("go", &project, "go vet ./... && go test ./... && \"$wasm\" test"));
+    }
+}
+
+#[test]
+fn a_project_of_go_that_cannot_be_built_says_what_is_missing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let project = new_project(folder.path(), "go", "blank");
+    let missing = author("go", &project, "GO=no-such-go \"$wasm\" build");
+    refused(&missing, 1, "`no-such-go` is not installed here: install Go 1.24 or newer from https://go.dev/dl");
+    fs::write(project.join("main.go"), "package main\n\nfunc main() {}\n").expect("written");
+    refused(&author("go", &project, "\"$wasm\" build"), 5, "it does not use the SDK");
+    fs::write(project.join("main.go"), "package other\n").expect("written");
+    fs::remove_file(project.join("main_test.go")).expect("removed");
+    refused(&author("go", &project, "\"$wasm\" build"), 2, "there is no program here");
+}
+
+#[test]
 fn inspect_says_what_is_granted() {
     let file = guest("filter").display().to_string();
     let said = ok(&wasmill(&root(), &["inspect", &file]));

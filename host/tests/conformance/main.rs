@@ -36,6 +36,8 @@ pub struct Guest {
 const GUESTS: &[Guest] = &[
     Guest { language: "Rust", file: "conformance", world: World::Columns },
     Guest { language: "Rust", file: "conformance-records", world: World::Records },
+    Guest { language: "Go", file: "conformance-go", world: World::Columns },
+    Guest { language: "Go", file: "conformance-go-records", world: World::Records },
 ];
 
 fn root() -> PathBuf {

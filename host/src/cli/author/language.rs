@@ -3,6 +3,8 @@
 //! A language is one entry of [`LANGUAGES`], one file `build/LANG.rs` that knows its toolchain, and one folder of
 //! templates (`sdk/template/README.md` says what is in it).
 
+mod go;
+
 use std::path::Path;
 
 use clap::builder::PossibleValuesParser;
@@ -58,7 +60,9 @@ pub(super) struct Kit {
 /// What `new` can begin with.
 pub(in crate::cli) const TEMPLATES: [&str; 4] = ["blank", "log-clean", "router", "cdc"];
 
-static LANGUAGES: &[Language] = &[Language {
+static LANGUAGES: &[Language] = &[RUST, go::GO];
+
+const RUST: Language = Language {
     name: "rust",
     title: "Rust",
     marks: &["Cargo.toml"],
@@ -90,7 +94,7 @@ static LANGUAGES: &[Language] = &[Language {
     taken: &["test", "core", "std", "alloc", "wasmill-sdk", "wasmill-cdc", "serde-json"],
     source: "src/lib.rs",
     setup: "rustup target add wasm32-wasip2",
-}];
+};
 
 /// Of everything that is laid beside a module.
 const LICENSES: &[(&str, &str)] = &[
