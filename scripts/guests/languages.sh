@@ -20,8 +20,10 @@ for folder in "$root"/tests/conformance/guests/*/; do
     setup=$root/scripts/guests/languages/$language.sh
     [ -f "$setup" ] || { echo "languages: $setup is missing: how is the toolchain of $language installed?" >&2; exit 1; }
     module=$out/conformance-$name.wasm
+    # TypeScript's SDK is JavaScript's.
+    sdk=$root/sdk/${language/#ts/js}
     # What it is made of: itself, its SDK, its toolchain. What builds leave behind does not count.
-    changed=$(find "$folder" "$root/sdk/$language" "$setup" "$root/wit" \
+    changed=$(find "$folder" "$sdk" "$setup" "$root/wit" \
         \( -name node_modules -o -name target -o -name '.venv' -o -name build -o -name dist -o -name __pycache__ \) -prune \
         -o -type f ! -name '*.wasm' -newer "$module" -print -quit 2>/dev/null || true)
     if [ -f "$module" ] && [ -z "$changed" ]; then

@@ -36,6 +36,8 @@ pub struct Guest {
 const GUESTS: &[Guest] = &[
     Guest { language: "Rust", file: "conformance", world: World::Columns },
     Guest { language: "Rust", file: "conformance-records", world: World::Records },
+    Guest { language: "JavaScript", file: "conformance-js", world: World::Columns },
+    Guest { language: "TypeScript", file: "conformance-ts", world: World::Columns },
 ];
 
 fn root() -> PathBuf {

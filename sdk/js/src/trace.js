@@ -42,16 +42,14 @@ function show(thrown) {
 /** @param {string} stack */
 function frames(stack) {
   const map = /** @type {{ __wasmillSources?: SourceMap }} */ (globalThis).__wasmillSources;
-  const places = map === undefined ? undefined : decoded(map.mappings);
+  const places = map && new Places(map);
   const found = [];
   for (const line of stack.split("\n")) {
     const frame = parse(line);
-    if (frame === undefined) continue;
-    const source = map && places && look(places, frame.line, frame.column);
-    const file = source ? map.sources[source.source] : frame.file;
+    const place = frame && places ? places.find(frame.line, frame.column) : frame;
     // Below the author's own frames there are the SDK's and the engine's, which say nothing.
-    if (map !== undefined && (source === undefined || isSdks(file))) continue;
-    found.push(`    at ${frame.name || "<anonymous>"} (${file}:${source ? source.line : frame.line}:${source ? source.column : frame.column})`);
+    if (frame === undefined || place === undefined || (places && isSdks(place.file))) continue;
+    found.push(`    at ${frame.name || "<anonymous>"} (${place.file}:${place.line}:${place.column})`);
     if (found.length === FRAMES) break;
   }
   return found;
@@ -73,33 +71,43 @@ function parse(text) {
   return { name: name.replace(/^.*[/<](?=[^/<])/, "").replace(/[/<]+$/, ""), file, line: Number(line), column: Number(column) };
 }
 
-/**
- * For each line of the bundle, where its pieces begin and what they come from; all from 1.
- * @typedef {{ from: number, source: number, line: number, column: number }} Place
- */
+/** Where each piece of a bundle comes from. */
+export class Places {
+  #sources;
+  /** By line: where its pieces begin, and their places; all from 1. @type {{ from: number, source: number, line: number, column: number }[][]} */
+  #lines;
 
-/**
- * @param {string} mappings
- * @returns {Place[][]}
- */
-function decoded(mappings) {
-  let source = 0;
-  let line = 0;
-  let column = 0;
-  return mappings.split(";").map((text) => {
-    let from = 0;
-    const places = [];
-    for (const segment of text === "" ? [] : text.split(",")) {
-      const numbers = vlq(segment);
-      from += numbers[0];
-      if (numbers.length < 4) continue;
-      source += numbers[1];
-      line += numbers[2];
-      column += numbers[3];
-      places.push({ from: from + 1, source, line: line + 1, column: column + 1 });
-    }
-    return places;
-  });
+  /** @param {SourceMap} map */
+  constructor({ sources, mappings }) {
+    this.#sources = sources;
+    let source = 0;
+    let line = 0;
+    let column = 0;
+    this.#lines = mappings.split(";").map((text) => {
+      let from = 0;
+      const pieces = [];
+      for (const segment of text === "" ? [] : text.split(",")) {
+        const numbers = vlq(segment);
+        from += numbers[0];
+        if (numbers.length < 4) continue;
+        source += numbers[1];
+        line += numbers[2];
+        column += numbers[3];
+        pieces.push({ from: from + 1, source, line: line + 1, column: column + 1 });
+      }
+      return pieces;
+    });
+  }
+
+  /**
+   * @param {number} line
+   * @param {number} column
+   */
+  find(line, column) {
+    const pieces = this.#lines[line - 1] ?? [];
+    const piece = pieces.findLast(({ from }) => from <= column) ?? pieces[0];
+    return piece && { file: this.#sources[piece.source], line: piece.line, column: piece.column };
+  }
 }
 
 const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -119,13 +127,4 @@ function vlq(segment) {
     }
   }
   return numbers;
-}
-
-/**
- * @param {Place[][]} places
- * @param {number} line
- * @param {number} column
- */
-function look(places, line, column) {
-  return places[line - 1]?.findLast(({ from }) => from <= column) ?? places[line - 1]?.[0];
 }

@@ -12,7 +12,7 @@ const HOST = ["wasmill:*", "wasi:*"];
 
 /**
  * @param {{ root: string, entry: string }} project
- * @returns {Promise<string>}
+ * @returns {Promise<{ source: string, map: import("../src/trace.js").SourceMap }>}
  */
 export async function bundle({ root, entry }) {
   const esbuild = await load(root, "esbuild");
@@ -48,5 +48,6 @@ export async function bundle({ root, entry }) {
   }
   const file = (/** @type {string} */ end) => built.outputFiles.find((/** @type {{ path: string }} */ output) => output.path.endsWith(end)).text;
   const { sources, mappings } = JSON.parse(file(".map"));
-  return `${file(".js")}\nglobalThis.__wasmillSources = ${JSON.stringify({ sources, mappings })};\n`;
+  const map = { sources, mappings };
+  return { source: `${file(".js")}\nglobalThis.__wasmillSources = ${JSON.stringify(map)};\n`, map };
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * `wasmill-js build [FOLDER] [--out FILE] [--no-check]`: types are checked, sources bundled, and a component made.
- * `wasmill-js test [FOLDER]`: runs `test/*.test.{ts,js}` with Node's own test runner.
+ * `wasmill-js test [FOLDER]`: runs `tests/*.test.{ts,js}` with Node's own test runner.
  *
  * Exit codes: 0 done, 1 failed, 2 something that the author can put right.
  */

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import { Places } from "../src/trace.js";
 import { Usage, load } from "./project.js";
 
 const WIT = join(dirname(dirname(fileURLToPath(import.meta.url))), "wit");
@@ -31,11 +32,25 @@ const ENGINES = {
   },
 };
 
+/** A place in the bundle, as either engine says it. */
+const PLACE = /(?:componentize-qjs:user\.js|\bmodule\.js):(\d+):(\d+)/g;
+
 /**
  * @param {{ root: string, engine: string }} project
- * @param {string} source
+ * @param {Awaited<ReturnType<typeof import("./bundle.js").bundle>>} bundle
  */
-export async function componentize({ root, engine }, source) {
+export async function componentize({ root, engine }, { source, map }) {
   if (!Object.hasOwn(ENGINES, engine)) throw new Usage(`package.json: "wasmill"."engine" is ${Object.keys(ENGINES).join(" or ")}, not ${JSON.stringify(engine)}`);
-  return ENGINES[engine](root, source);
+  try {
+    return await ENGINES[engine](root, source);
+  } catch (error) {
+    if (error instanceof Usage || !(error instanceof Error)) throw error;
+    // What stands at the top level runs now: most often it is that which throws.
+    const places = new Places(map);
+    const words = error.message.replace(PLACE, (said, line, column) => {
+      const place = places.find(Number(line), Number(column));
+      return place ? `${place.file}:${place.line}:${place.column}` : said;
+    });
+    throw new Usage(`${engine} did not take the module: ${words.replace(/^[:\s]+/, "").trimEnd()}`);
+  }
 }

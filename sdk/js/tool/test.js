@@ -9,9 +9,9 @@ import { Usage, load } from "./project.js";
 
 /** @param {{ root: string }} project */
 export async function test({ root }) {
-  const folder = join(root, "test");
+  const folder = join(root, "tests");
   const files = existsSync(folder) ? readdirSync(folder).filter((file) => /\.test\.[tj]s$/.test(file)) : [];
-  if (files.length === 0) throw new Usage("no test is there: write test/NAME.test.js or test/NAME.test.ts");
+  if (files.length === 0) throw new Usage("no test is there: write tests/NAME.test.js or tests/NAME.test.ts");
   const esbuild = await load(root, "esbuild");
   // Within the project, so that its packages are found.
   const out = join(root, "node_modules", ".wasmill-test");

@@ -1,6 +1,7 @@
 //! `build`: compiles a project for wasm and looks at the result as a host would at its upload. A file for each
 //! language knows its toolchain.
 
+pub(super) mod js;
 pub(super) mod rust;
 
 use std::{

@@ -10,7 +10,7 @@ use include_dir::{Dir, include_dir};
 
 use super::{
     super::output::{Failure, Kind},
-    build::{Built, rust},
+    build::{Built, js, rust},
     shown,
 };
 
@@ -58,39 +58,83 @@ pub(super) struct Kit {
 /// What `new` can begin with.
 pub(in crate::cli) const TEMPLATES: [&str; 4] = ["blank", "log-clean", "router", "cdc"];
 
-static LANGUAGES: &[Language] = &[Language {
-    name: "rust",
-    title: "Rust",
-    marks: &["Cargo.toml"],
-    build: rust::build,
-    templates: &include_dir!("$CARGO_MANIFEST_DIR/../sdk/rust/template"),
-    kits: &[
-        Kit {
-            word: "sdk",
-            folder: "wasmill-sdk",
-            template: None,
-            manifest: Some(("Cargo.toml", include_str!("../../../../sdk/rust/beside.toml.tmpl"))),
-            files: LICENSES,
-            folders: &[
-                ("src", include_dir!("$CARGO_MANIFEST_DIR/../sdk/rust/src")),
-                ("wit", include_dir!("$CARGO_MANIFEST_DIR/../sdk/rust/wit")),
-            ],
-            checkout: (".", "Cargo.toml"),
-        },
-        Kit {
-            word: "cdc",
-            folder: "wasmill-cdc",
-            template: Some("cdc"),
-            manifest: Some(("Cargo.toml", include_str!("../../../../sdk/cdc/beside.toml.tmpl"))),
-            files: LICENSES,
-            folders: &[("src", include_dir!("$CARGO_MANIFEST_DIR/../sdk/cdc/src"))],
-            checkout: ("../cdc", "Cargo.toml"),
-        },
+static LANGUAGES: &[Language] = &[
+    Language {
+        name: "rust",
+        title: "Rust",
+        marks: &["Cargo.toml"],
+        build: rust::build,
+        templates: &include_dir!("$CARGO_MANIFEST_DIR/../sdk/rust/template"),
+        kits: &[
+            Kit {
+                word: "sdk",
+                folder: "wasmill-sdk",
+                template: None,
+                manifest: Some(("Cargo.toml", include_str!("../../../../sdk/rust/beside.toml.tmpl"))),
+                files: LICENSES,
+                folders: &[
+                    ("src", include_dir!("$CARGO_MANIFEST_DIR/../sdk/rust/src")),
+                    ("wit", include_dir!("$CARGO_MANIFEST_DIR/../sdk/rust/wit")),
+                ],
+                checkout: (".", "Cargo.toml"),
+            },
+            Kit {
+                word: "cdc",
+                folder: "wasmill-cdc",
+                template: Some("cdc"),
+                manifest: Some(("Cargo.toml", include_str!("../../../../sdk/cdc/beside.toml.tmpl"))),
+                files: LICENSES,
+                folders: &[("src", include_dir!("$CARGO_MANIFEST_DIR/../sdk/cdc/src"))],
+                checkout: ("../cdc", "Cargo.toml"),
+            },
+        ],
+        taken: &["test", "core", "std", "alloc", "wasmill-sdk", "wasmill-cdc", "serde-json"],
+        source: "src/lib.rs",
+        setup: "rustup target add wasm32-wasip2",
+    },
+    Language {
+        name: "js",
+        title: "JavaScript",
+        marks: &["package.json"],
+        build: js::build,
+        templates: &include_dir!("$CARGO_MANIFEST_DIR/../sdk/js/template/js"),
+        kits: &NPM,
+        taken: NPM_TAKEN,
+        source: "src/module.js",
+        setup: "npm install",
+    },
+    Language {
+        name: "ts",
+        title: "TypeScript",
+        marks: &["package.json", "tsconfig.json"],
+        build: js::build,
+        templates: &include_dir!("$CARGO_MANIFEST_DIR/../sdk/js/template/ts"),
+        kits: &NPM,
+        taken: NPM_TAKEN,
+        source: "src/module.ts",
+        setup: "npm install",
+    },
+];
+
+/// The package of JavaScript and TypeScript. It has no build step: what is laid is what is published.
+static NPM: [Kit; 1] = [Kit {
+    word: "sdk",
+    folder: "wasmill-sdk",
+    template: None,
+    manifest: Some(("package.json", include_str!("../../../../sdk/js/package.json"))),
+    files: &[LICENSES[0], LICENSES[1], ("README.md", include_str!("../../../../sdk/js/README.md"))],
+    folders: &[
+        ("guest", include_dir!("$CARGO_MANIFEST_DIR/../sdk/js/guest")),
+        ("src", include_dir!("$CARGO_MANIFEST_DIR/../sdk/js/src")),
+        ("tool", include_dir!("$CARGO_MANIFEST_DIR/../sdk/js/tool")),
+        ("types", include_dir!("$CARGO_MANIFEST_DIR/../sdk/js/types")),
+        ("wit", include_dir!("$CARGO_MANIFEST_DIR/../sdk/js/wit")),
     ],
-    taken: &["test", "core", "std", "alloc", "wasmill-sdk", "wasmill-cdc", "serde-json"],
-    source: "src/lib.rs",
-    setup: "rustup target add wasm32-wasip2",
+    checkout: (".", "package.json"),
 }];
+
+/// npm refuses a package that is called as one of its own dependencies.
+const NPM_TAKEN: &[&str] = &["componentize-qjs", "esbuild", "node-modules", "typescript"];
 
 /// Of everything that is laid beside a module.
 const LICENSES: &[(&str, &str)] = &[
@@ -112,7 +156,9 @@ impl Language {
         // The last of equals would win: the table's order is turned round.
         let found = LANGUAGES.iter().rev().filter(fits).max_by_key(|language| language.marks.len());
         found.ok_or_else(|| {
-            let marks: Vec<&str> = LANGUAGES.iter().filter_map(|language| language.marks.first().copied()).collect();
+            let mut marks: Vec<&str> =
+                LANGUAGES.iter().filter_map(|language| language.marks.first().copied()).collect();
+            marks.dedup();
             let names: Vec<&str> = LANGUAGES.iter().map(|language| language.name).collect();
             let folder = shown(folder);
             let folder = if folder.is_empty() { ".".into() } else { folder };
