@@ -29,7 +29,9 @@ export class Column {
 
   /** @param {RawBytes} raw */
   constructor(raw) {
-    this.#raw = raw;
+    // StarlingMonkey's bindings live in a realm of their own: their arrays are no `Uint8Array` to a module.
+    const { data } = raw;
+    this.#raw = data instanceof Uint8Array ? raw : { ...raw, data: viewed(data) };
     if (raw.nulls.length > 0) this.#nulls = new Set(Array.from(raw.nulls));
   }
 
@@ -56,6 +58,11 @@ export class Column {
       throw new TypeError("not UTF-8");
     }
   }
+}
+
+/** @param {ArrayBufferView} data */
+function viewed(data) {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
 export class Batch {
