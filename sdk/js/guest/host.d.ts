@@ -12,7 +12,3 @@ declare module "wasmill:transform/metrics@0.1.0" {
 declare module "wasi:cli/exit@0.2.6" {
   export function exit(status: { tag: "ok" | "err"; val: undefined }): void;
 }
-
-declare module "wasi:cli/stderr@0.2.6" {
-  export function getStderr(): { blockingWriteAndFlush(contents: Uint8Array): void };
-}

@@ -29,7 +29,7 @@ class Draft {
   values = [];
   /** @type {HeaderEdits[]} */
   headers = [];
-  /** @type {bigint[]} */
+  /** @type {(number | bigint)[]} */
   timestamps = [];
   /** @type {string[]} */
   targets = [];
@@ -164,7 +164,9 @@ export class Sent {
 
   /** @param {number | bigint | Date} timestamp */
   timestamp(timestamp) {
-    this.#draft.timestamps[this.#record] = BigInt.asIntN(64, typeof timestamp === "bigint" ? timestamp : BigInt(Math.trunc(Number(timestamp))));
+    const whole = typeof timestamp === "bigint" ? timestamp : Math.trunc(Number(timestamp));
+    if (Number.isNaN(whole)) throw new RangeError(`timestamp ${timestamp} is no time`);
+    this.#draft.timestamps[this.#record] = whole;
     return this;
   }
 
@@ -312,20 +314,37 @@ function headers({ headers, rows }, { headers: own }) {
 }
 
 /**
+ * Timestamps that are all their rows' own stay away. So does what a number cannot hold: beyond 2^53 milliseconds the row's own
+ * stands where the number is that of the row.
  * @param {Draft} draft
  * @param {RawBatch} raw
  */
 function timestamps({ timestamps, rows }, raw) {
   if (!isSet(timestamps)) return undefined;
-  const own = (/** @type {number} */ record) => {
-    const timestamp = raw.timestamps[rows[record]];
-    if (timestamp !== undefined) return BigInt(timestamp);
-    throw new FatalError(
-      "some records' timestamps were set, and those of others would be lost: the plan does not read timestamps. " +
-        'Add "timestamps" to its reads, or set the timestamp of every record',
-    );
-  };
-  return BigInt64Array.from(fill(timestamps, rows.length, own));
+  let changed = false;
+  const column = BigInt64Array.from(rows, (row, record) => {
+    const own = raw.timestamps[row];
+    const timestamp = timestamps[record] ?? own;
+    if (timestamp === undefined) {
+      throw new FatalError(
+        "some records' timestamps were set, and those of others would be lost: the plan does not read timestamps. " +
+          'Add "timestamps" to its reads, or set the timestamp of every record',
+      );
+    }
+    if (own !== undefined && Number(own) === Number(timestamp)) return clamped(own);
+    changed = true;
+    return clamped(timestamp);
+  });
+  return changed ? column : undefined;
+}
+
+const EARLIEST = -(2n ** 63n);
+const LATEST = 2n ** 63n - 1n;
+
+/** @param {number | bigint} timestamp */
+function clamped(timestamp) {
+  if (timestamp >= LATEST) return LATEST;
+  return timestamp <= EARLIEST ? EARLIEST : BigInt(timestamp);
 }
 
 /**

@@ -95,7 +95,8 @@ test("errors keep their kind, and cross as the contract has them", () => {
   assert.throws(() => start(throwing(new RangeError("boom"))).run([]), { name: "RangeError", message: "boom" });
   const crash = /** @returns {never} */ () => assert.fail("nothing crashed");
   const { meta, columns } = exported(throwing(new RetryError("later")), crash);
-  const batch = /** @type {any} */ ({ rows: 0, keys: { nulls: [] }, values: { nulls: [] }, headers: { names: { nulls: [] }, values: { nulls: [] } } });
+  const empty = { data: new Uint8Array(), ends: [], nulls: [] };
+  const batch = { topic: "t", partition: 0, rows: 0, attempt: 0, offsets: [], timestamps: [], keys: empty, values: empty, headers: { rowEnds: [], names: empty, values: empty } };
   assert.throws(() => columns.transform(batch), { payload: { tag: "fatal", val: "transform was called before init" } });
   meta.init([]);
   assert.throws(() => columns.transform(batch), { payload: { tag: "retry", val: "later" } });

@@ -103,3 +103,13 @@ test("headers and timestamps of others come along, and are not lost in silence",
   const cleared = does((batch, out) => void [...batch].forEach((row) => out.keep(row).noHeaders().timestamp(1)), records, { reads: [] });
   assert.deepEqual(text(cleared), [[], []]);
 });
+
+test("timestamps that are the rows' own do not cross, however large", () => {
+  const timestamps = [0, -1, 2n ** 53n + 1n, 2n ** 63n - 1n, -(2n ** 63n)];
+  /** @param {(row: import("@wasmill/sdk").Row) => number | bigint} change */
+  const done = (change) => does((batch, out) => void [...batch].forEach((row) => out.keep(row).timestamp(change(row))), timestamps.map((timestamp) => ({ timestamp })));
+  assert.deepEqual(done((row) => row.timestamp).columns, []);
+  assert.deepEqual(done((row) => (row.index === 0 ? 2 ** 70 : row.timestamp)).records.map((record) => record.timestamp), [Number(2n ** 63n - 1n), ...timestamps.slice(1).map(Number)]);
+  assert.deepEqual(done((row) => 1n - BigInt(row.index)).records.map((record) => record.timestamp), [1, 0, -1, -2, -3]);
+  assert.throws(() => done(() => NaN), /timestamp NaN is no time/);
+});

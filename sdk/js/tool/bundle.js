@@ -38,6 +38,9 @@ export async function bundle({ root, entry }) {
       outfile: join(root, "module.js"),
       sourcemap: "external",
       sourcesContent: false,
+      // What stays are names, which stacks are read by.
+      minifyWhitespace: true,
+      legalComments: "none",
       write: false,
       logLevel: "silent",
     });
