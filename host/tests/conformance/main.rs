@@ -61,6 +61,12 @@ fn column(host: &Host, guest: &Guest, cases: &[Case], found: &mut Vec<String>) -
         case.is_for(guest.world).then(|| {
             let differences = run::differences(case, &module);
             let place = format!("{}, {}", case.name, guest.file);
+            if case.except.contains_key(guest.file) {
+                if differences.is_empty() {
+                    found.push(format!("{place}: it answers as expected: take it out of the case's `except`"));
+                }
+                return false;
+            }
             found.extend(differences.iter().map(|difference| format!("{place}: {difference}")));
             differences.is_empty()
         })
