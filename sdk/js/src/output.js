@@ -4,7 +4,7 @@
  */
 
 import { FatalError } from "./errors.js";
-import { Bytes } from "./text.js";
+import { Bytes, plainTexts } from "./text.js";
 
 /**
  * @typedef {import("../types/index.js").Op} Op
@@ -54,25 +54,22 @@ class Draft {
 const OPS = new Set(["put", "create", "merge", "delete"]);
 
 export class Output {
-  #draft;
-  #raw;
-
   /**
    * @param {RawBatch} raw
    * @param {readonly string[]} routes
    */
   constructor(raw, routes) {
-    this.#raw = raw;
-    this.#draft = new Draft(routes);
+    this._raw = raw;
+    this._draft = new Draft(routes);
   }
 
   get length() {
-    return this.#draft.rows.length;
+    return this._draft.rows.length;
   }
 
   /** @param {{ readonly index: number }} row */
   keep(row) {
-    const draft = this.#draft;
+    const draft = this._draft;
     const rows = draft.rows;
     const record = rows.length;
     if (record > 0 && row.index < rows[record - 1]) {
@@ -83,9 +80,9 @@ export class Output {
   }
 
   keepAll() {
-    const { rows } = this.#draft;
-    if (this.#raw.rows > 0) this.keep({ index: 0 });
-    for (let index = 1; index < this.#raw.rows; index++) rows.push(index);
+    const { rows } = this._draft;
+    if (this._raw.rows > 0) this.keep({ index: 0 });
+    for (let index = 1; index < this._raw.rows; index++) rows.push(index);
   }
 
   /**
@@ -93,49 +90,46 @@ export class Output {
    * @param {string} reason
    */
   reject(row, reason) {
-    const { rows, rejects } = this.#draft;
+    const { rows, rejects } = this._draft;
     let records = rows.length;
     while (records > 0 && rows[records - 1] === row.index) records--;
-    this.#draft.truncate(records);
+    this._draft.truncate(records);
     if (!rejects.has(row.index)) rejects.set(row.index, String(reason));
   }
 
   /** The answer as it crosses. */
   finish() {
-    return finish(this.#draft, this.#raw);
+    return finish(this._draft, this._raw);
   }
 }
 
 export class Sent {
-  #draft;
-  #record;
-
   /**
    * @param {Draft} draft
    * @param {number} record
    */
   constructor(draft, record) {
-    this.#draft = draft;
-    this.#record = record;
+    this._draft = draft;
+    this._record = record;
   }
 
   /** @param {string} name */
   route(name) {
-    const route = this.#draft.routeNames.indexOf(name);
-    if (route < 0) throw new RangeError(`route ${JSON.stringify(name)} is not one of init's: ${this.#draft.routeNames.join(", ")}`);
-    this.#draft.routes[this.#record] = route;
+    const route = this._draft.routeNames.indexOf(name);
+    if (route < 0) throw new RangeError(`route ${JSON.stringify(name)} is not one of init's: ${this._draft.routeNames.join(", ")}`);
+    this._draft.routes[this._record] = route;
     return this;
   }
 
   /** @param {Value} key */
   key(key) {
-    this.#draft.keys[this.#record] = bytesOrText(key, "a key");
+    this._draft.keys[this._record] = bytesOrText(key, "a key");
     return this;
   }
 
   /** @param {Value} value */
   value(value) {
-    this.#draft.values[this.#record] = bytesOrText(value, "a value");
+    this._draft.values[this._record] = bytesOrText(value, "a value");
     return this;
   }
 
@@ -143,7 +137,7 @@ export class Sent {
   json(value) {
     const text = JSON.stringify(value);
     if (text === undefined) throw new TypeError(`${typeof value} is nothing that JSON can say`);
-    this.#draft.values[this.#record] = text;
+    this._draft.values[this._record] = text;
     return this;
   }
 
@@ -152,13 +146,13 @@ export class Sent {
    * @param {Value} value
    */
   header(name, value) {
-    const edits = (this.#draft.headers[this.#record] ??= { own: true, added: [] });
+    const edits = (this._draft.headers[this._record] ??= { own: true, added: [] });
     edits.added.push([name, bytesOrText(value, "a header's value")]);
     return this;
   }
 
   noHeaders() {
-    this.#draft.headers[this.#record] = { own: false, added: [] };
+    this._draft.headers[this._record] = { own: false, added: [] };
     return this;
   }
 
@@ -166,20 +160,20 @@ export class Sent {
   timestamp(timestamp) {
     const whole = typeof timestamp === "bigint" ? timestamp : Math.trunc(Number(timestamp));
     if (Number.isNaN(whole)) throw new RangeError(`timestamp ${timestamp} is no time`);
-    this.#draft.timestamps[this.#record] = whole;
+    this._draft.timestamps[this._record] = whole;
     return this;
   }
 
   /** @param {string} target */
   target(target) {
-    this.#draft.targets[this.#record] = target;
+    this._draft.targets[this._record] = target;
     return this;
   }
 
   /** @param {Op} op */
   op(op) {
     if (!OPS.has(op)) throw new RangeError(`op ${JSON.stringify(op)} is not one of ${[...OPS].join(", ")}`);
-    this.#draft.ops[this.#record] = op;
+    this._draft.ops[this._record] = op;
     return this;
   }
 
@@ -187,7 +181,7 @@ export class Sent {
   version(version) {
     const whole = BigInt(version);
     if (BigInt.asUintN(64, whole) !== whole) throw new RangeError(`version ${version} is not from 0 to 2^64 - 1`);
-    this.#draft.versions[this.#record] = whole;
+    this._draft.versions[this._record] = whole;
     return this;
   }
 }
@@ -214,8 +208,8 @@ function finish(draft, raw) {
   const rejects = Array.from(draft.rejects, ([row, reason]) => ({ row, reason }));
   const records = draft.rows.length;
   return {
-    rows: Uint32Array.from(draft.rows),
-    routes: Uint16Array.from(isSet(draft.routes) ? fill(draft.routes, records, () => 0) : []),
+    rows: new Uint32Array(draft.rows),
+    routes: new Uint16Array(isSet(draft.routes) ? fill(draft.routes, records, () => 0) : []),
     keys: edited(draft.keys, records),
     values: edited(draft.values, records),
     headers: headers(draft, raw),
@@ -252,18 +246,27 @@ function fill(list, records, unset) {
  */
 function edited(list, records) {
   if (!isSet(list)) return undefined;
-  const column = new Bytes();
+  /** @type {number[]} */
   const kept = [];
+  /** @type {number[]} */
+  const nulls = [];
   for (let record = 0; record < records; record++) {
     const value = list[record];
-    if (value === undefined) {
-      kept.push(record);
-      column.push("");
-    } else {
-      column.push(value);
-    }
+    if (value === undefined) kept.push(record);
+    else if (value === null) nulls.push(record);
   }
-  return { ...column.finish(), kept: Uint32Array.from(kept) };
+  return { ...(plainTexts(list, records) ?? mixed(list, records)), nulls: new Uint32Array(nulls), kept: new Uint32Array(kept) };
+}
+
+/**
+ * @param {Value[]} list
+ * @param {number} records
+ */
+function mixed(list, records) {
+  const column = new Bytes();
+  for (let record = 0; record < records; record++) column.push(list[record] ?? "");
+  const { data, ends } = column.finish();
+  return { data, ends };
 }
 
 /**

@@ -1,62 +1,68 @@
 /**
- * Text in and out of columns. A call into the engine costs more than the bytes of a record: so a column is decoded whole
- * when the first of its values is asked for, and the texts of a batch are encoded together.
+ * Text in and out of columns. A call into the engine costs more than the bytes of a record: so a column is decoded whole when
+ * the first of its values is asked for, and the texts of a batch are encoded together. Where all is ASCII, bytes and
+ * characters have the same places.
  */
 
-import { Decoder, Encoder, binary, fromBinary } from "./utf8.js";
+import { Decoder, Encoder, binary, isAscii } from "./utf8.js";
 
 /** Characters that are encoded at a time: enough to make the call cheap, without a second copy of a large batch. */
-const TOGETHER = 1 << 18;
+const TOGETHER = 1 << 20;
 
 /**
+ * A column as text: slices of `whole` are that of its values where it is `plain`.
+ * @typedef {{ plain: boolean, whole: string }} Decoded
+ */
+
+/**
+ * What an engine has, or what stands in for it.
  * @typedef {object} Utf8
  * @property {(text: string) => Uint8Array} encode
- * @property {(data: Uint8Array) => Slices} slices
+ * @property {(bytes: Uint8Array) => string} decode throws where it is not UTF-8
+ * @property {(data: Uint8Array) => Decoded} column
  */
 
-/**
- * The text of a part of a column. Throws where it is not UTF-8.
- * @typedef {(begin: number, end: number) => string} Slices
- */
-
-/** @type {Utf8} */
-export const native = {
-  encode: (text) => new TextEncoder().encode(text),
-  slices(data) {
-    const whole = new TextDecoder("utf-8", { ignoreBOM: true }).decode(data);
-    // As many characters as bytes, and none of them stands for bytes that are no UTF-8: all is ASCII.
-    if (whole.length === data.length && !whole.includes("\ufffd")) return (begin, end) => whole.slice(begin, end);
-    const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-    return (begin, end) => decoder.decode(data.subarray(begin, end));
-  },
+/** @type {() => Utf8} */
+export const native = () => {
+  const encoder = new TextEncoder();
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  const replacing = new TextDecoder("utf-8", { ignoreBOM: true });
+  return {
+    encode: (text) => encoder.encode(text),
+    decode: (bytes) => decoder.decode(bytes),
+    column(data) {
+      const whole = replacing.decode(data);
+      // As many characters as bytes, and none of them stands for bytes that are no UTF-8: all is ASCII.
+      const plain = whole.length === data.length && !whole.includes("\ufffd");
+      return { plain, whole: plain ? whole : "" };
+    },
+  };
 };
 
-/** @type {Utf8} */
-export const bare = {
-  encode: (text) => new Encoder().encode(text),
-  slices(data) {
-    const whole = binary(data);
-    return isAscii(data) ? (begin, end) => whole.slice(begin, end) : (begin, end) => fromBinary(whole.slice(begin, end), true);
-  },
+/** @type {() => Utf8} */
+export const bare = () => {
+  const encoder = new Encoder();
+  const decoder = new Decoder("utf-8", { fatal: true, ignoreBOM: true });
+  return {
+    encode: (text) => encoder.encode(text),
+    decode: (bytes) => decoder.decode(bytes),
+    column(data) {
+      const plain = isAscii(data);
+      return { plain, whole: plain ? binary(data) : "" };
+    },
+  };
 };
 
 /** What this engine does best. */
-export const utf8 = typeof TextDecoder === "function" && TextDecoder !== /** @type {unknown} */ (Decoder) ? native : bare;
+export const utf8 = typeof TextDecoder === "function" && TextDecoder !== /** @type {unknown} */ (Decoder) ? native() : bare();
 
-/**
- * Four bytes at a time: a regular expression takes a microsecond for a record in QuickJS.
- * @param {Uint8Array} data
- */
-function isAscii(data) {
-  let bits = 0;
-  let at = 0;
-  if (data.byteOffset % 4 === 0) {
-    const words = new Uint32Array(data.buffer, data.byteOffset, data.length >> 2);
-    for (; at < words.length; at++) bits |= words[at];
-    at *= 4;
+/** @param {Uint8Array} bytes */
+export function decode(bytes) {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    throw new TypeError("not UTF-8");
   }
-  for (; at < data.length; at++) bits |= data[at];
-  return (bits & 0x80808080) === 0;
 }
 
 /** Byte strings under construction: bytes are copied, texts wait for one another. */
@@ -128,9 +134,30 @@ export class Bytes {
   /** The column, with `ends` behind each value. */
   finish() {
     if (this.#waiting.length > 0) this.#encode();
-    const ends = new Uint32Array(this.#lengths.length);
-    let end = 0;
-    for (let at = 0; at < ends.length; at++) ends[at] = end += this.#lengths[at];
-    return { data: this.#data.subarray(0, this.#used), ends, nulls: Uint32Array.from(this.nulls) };
+    const lengths = this.#lengths;
+    const ends = new Uint32Array(lengths.length);
+    for (let at = 0, end = 0; at < ends.length; at++) ends[at] = end += lengths[at];
+    return { data: this.#data.subarray(0, this.#used), ends, nulls: new Uint32Array(this.nulls) };
   }
+}
+
+/**
+ * A column of texts alone, which is what most modules write: `undefined` where it holds bytes, is not ASCII, or too large for
+ * one call. Places without a text are empty.
+ * @param {(string | Uint8Array | null | undefined)[]} values
+ * @param {number} records
+ */
+export function plainTexts(values, records) {
+  const ends = new Uint32Array(records);
+  let end = 0;
+  for (let record = 0; record < records; record++) {
+    const value = values[record];
+    if (typeof value === "string") end += value.length;
+    else if (value !== null && value !== undefined) return undefined;
+    ends[record] = end;
+  }
+  if (end > TOGETHER * 4) return undefined;
+  // Null and undefined are empty to `join`.
+  const data = utf8.encode(values.join(""));
+  return data.length === end ? { data, ends } : undefined;
 }

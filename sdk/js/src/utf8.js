@@ -72,11 +72,45 @@ function sequence(run, at) {
   return { length: needed, whole: true };
 }
 
+/**
+ * Thirty-two bytes at a time: QuickJS takes longer for a step of a loop, or of a regular expression, than for what is done in
+ * it.
+ * @param {Uint8Array} bytes
+ */
+export function isAscii(bytes) {
+  let bits = 0;
+  let at = 0;
+  // Words begin at a multiple of four, and a view has to as well, also one of none.
+  const before = bytes.length < 4 ? 0 : -bytes.byteOffset & 3;
+  for (; at < before; at++) bits |= bytes[at];
+  const words = bytes.length < 4 ? [] : new Uint32Array(bytes.buffer, bytes.byteOffset + at, (bytes.length - at) >> 2);
+  let word = 0;
+  for (const end = words.length - 7; word < end; word += 8) {
+    bits |= words[word] | words[word + 1] | words[word + 2] | words[word + 3] | words[word + 4] | words[word + 5] | words[word + 6] | words[word + 7];
+  }
+  at += word * 4;
+  for (; at < bytes.length; at++) bits |= bytes[at];
+  return (bits & 0x80808080) === 0;
+}
+
+/** @param {string} bytes characters U+0000 to U+00FF; throws where there are others */
+function fromCharacters(bytes) {
+  if (typeof Uint8Array.fromBase64 === "function") return Uint8Array.fromBase64(btoa(bytes));
+  return Uint8Array.from(bytes, (character) => {
+    if (character > "\xff") throw new RangeError("not a byte");
+    return character.charCodeAt(0);
+  });
+}
+
 /** @param {string} text */
 function encode(text) {
-  const bytes = text.replace(highText, (run) => unescape(encodeURIComponent(run.toWellFormed())));
-  if (typeof Uint8Array.fromBase64 === "function") return Uint8Array.fromBase64(btoa(bytes));
-  return Uint8Array.from(bytes, (character) => character.charCodeAt(0));
+  try {
+    const bytes = fromCharacters(text);
+    if (isAscii(bytes)) return bytes;
+  } catch {
+    // There are characters beyond U+00FF.
+  }
+  return fromCharacters(text.replace(highText, (run) => unescape(encodeURIComponent(run.toWellFormed()))));
 }
 
 export class Encoder {
@@ -113,6 +147,7 @@ export class Decoder {
   /** @param {ArrayBuffer | ArrayBufferView} [input] */
   decode(input = new Uint8Array()) {
     const bytes = input instanceof ArrayBuffer ? new Uint8Array(input) : new Uint8Array(input.buffer, input.byteOffset, input.byteLength);
+    if (isAscii(bytes)) return binary(bytes);
     const text = fromBinary(binary(bytes), this.fatal);
     return !this.ignoreBOM && text.startsWith("\ufeff") ? text.slice(1) : text;
   }
