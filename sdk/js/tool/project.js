@@ -21,7 +21,7 @@ export function project(folder) {
   } catch (error) {
     throw new Usage(`${manifest}: ${/** @type {Error} */ (error).message}`);
   }
-  const { engine = "starlingmonkey", entry = ENTRIES.find((entry) => existsSync(join(root, entry))), ...unknown } = about.wasmill ?? {};
+  const { engine = "quickjs", entry = ENTRIES.find((entry) => existsSync(join(root, entry))), ...unknown } = about.wasmill ?? {};
   const stray = Object.keys(unknown)[0];
   if (stray !== undefined) throw new Usage(`package.json: "wasmill" has no "${stray}": it knows "engine" and "entry"`);
   if (entry === undefined || !existsSync(join(root, entry))) {
