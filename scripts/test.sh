@@ -11,3 +11,10 @@ scripts/services/install.sh kafka elasticsearch redis secured mariadb maxwell
 cargo build --release --locked --workspace
 scripts/guests/languages.sh
 cargo test --release --locked --workspace "$@"
+(
+    root=$PWD folder=$PWD/sdk/js
+    # shellcheck source=/dev/null
+    . scripts/guests/languages/js.sh
+    npm --prefix sdk/js run check
+    npm --prefix sdk/js test
+)

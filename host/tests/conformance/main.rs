@@ -38,6 +38,8 @@ const GUESTS: &[Guest] = &[
     Guest { language: "Rust", file: "conformance-records", world: World::Records },
     Guest { language: "Go", file: "conformance-go", world: World::Columns },
     Guest { language: "Go", file: "conformance-go-records", world: World::Records },
+    Guest { language: "JavaScript", file: "conformance-js", world: World::Columns },
+    Guest { language: "TypeScript", file: "conformance-ts", world: World::Columns },
 ];
 
 fn root() -> PathBuf {
@@ -61,6 +63,12 @@ fn column(host: &Host, guest: &Guest, cases: &[Case], found: &mut Vec<String>) -
         case.is_for(guest.world).then(|| {
             let differences = run::differences(case, &module);
             let place = format!("{}, {}", case.name, guest.file);
+            if case.except.contains_key(guest.file) {
+                if differences.is_empty() {
+                    found.push(format!("{place}: it answers as expected: take it out of the case's `except`"));
+                }
+                return false;
+            }
             found.extend(differences.iter().map(|difference| format!("{place}: {difference}")));
             differences.is_empty()
         })

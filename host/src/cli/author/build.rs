@@ -2,6 +2,7 @@
 //! language knows its toolchain.
 
 pub(super) mod go;
+pub(super) mod js;
 pub(super) mod rust;
 
 use std::{

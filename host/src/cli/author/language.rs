@@ -12,7 +12,7 @@ use include_dir::{Dir, include_dir};
 
 use super::{
     super::output::{Failure, Kind},
-    build::{Built, rust},
+    build::{Built, js, rust},
     shown,
 };
 
@@ -60,7 +60,7 @@ pub(super) struct Kit {
 /// What `new` can begin with.
 pub(in crate::cli) const TEMPLATES: [&str; 4] = ["blank", "log-clean", "router", "cdc"];
 
-static LANGUAGES: &[Language] = &[RUST, go::GO];
+static LANGUAGES: &[Language] = &[RUST, go::GO, JS, TS];
 
 const RUST: Language = Language {
     name: "rust",
@@ -96,6 +96,50 @@ const RUST: Language = Language {
     setup: "rustup target add wasm32-wasip2",
 };
 
+const JS: Language = Language {
+    name: "js",
+    title: "JavaScript",
+    marks: &["package.json"],
+    build: js::build,
+    templates: &include_dir!("$CARGO_MANIFEST_DIR/../sdk/js/template/js"),
+    kits: NPM,
+    taken: NPM_TAKEN,
+    source: "src/module.js",
+    setup: "npm install",
+};
+
+const TS: Language = Language {
+    name: "ts",
+    title: "TypeScript",
+    marks: &["package.json", "tsconfig.json"],
+    build: js::build,
+    templates: &include_dir!("$CARGO_MANIFEST_DIR/../sdk/js/template/ts"),
+    kits: NPM,
+    taken: NPM_TAKEN,
+    source: "src/module.ts",
+    setup: "npm install",
+};
+
+/// The package of JavaScript and TypeScript. It has no build step: what is laid is what is published.
+const NPM: &[Kit] = &[Kit {
+    word: "sdk",
+    folder: "wasmill-sdk",
+    template: None,
+    manifest: Some(("package.json", include_str!("../../../../sdk/js/package.json"))),
+    files: &[LICENSES[0], LICENSES[1], ("README.md", include_str!("../../../../sdk/js/README.md"))],
+    folders: &[
+        ("guest", include_dir!("$CARGO_MANIFEST_DIR/../sdk/js/guest")),
+        ("src", include_dir!("$CARGO_MANIFEST_DIR/../sdk/js/src")),
+        ("tool", include_dir!("$CARGO_MANIFEST_DIR/../sdk/js/tool")),
+        ("types", include_dir!("$CARGO_MANIFEST_DIR/../sdk/js/types")),
+        ("wit", include_dir!("$CARGO_MANIFEST_DIR/../sdk/js/wit")),
+    ],
+    checkout: (".", "package.json"),
+}];
+
+/// npm refuses a package that is called as one of its own dependencies.
+const NPM_TAKEN: &[&str] = &["componentize-qjs", "esbuild", "node-modules", "typescript"];
+
 /// Of everything that is laid beside a module.
 const LICENSES: &[(&str, &str)] = &[
     ("LICENSE-APACHE", include_str!("../../../../LICENSE-APACHE")),
@@ -116,7 +160,9 @@ impl Language {
         // The last of equals would win: the table's order is turned round.
         let found = LANGUAGES.iter().rev().filter(fits).max_by_key(|language| language.marks.len());
         found.ok_or_else(|| {
-            let marks: Vec<&str> = LANGUAGES.iter().filter_map(|language| language.marks.first().copied()).collect();
+            let mut marks: Vec<&str> =
+                LANGUAGES.iter().filter_map(|language| language.marks.first().copied()).collect();
+            marks.dedup();
             let names: Vec<&str> = LANGUAGES.iter().map(|language| language.name).collect();
             let folder = shown(folder);
             let folder = if folder.is_empty() { ".".into() } else { folder };
