@@ -9,4 +9,5 @@ scripts/guests/build.sh
 scripts/services/install.sh kafka elasticsearch redis secured mariadb maxwell
 # One profile for tests and binaries: nothing is built twice.
 cargo build --release --locked --workspace
+scripts/guests/languages.sh
 cargo test --release --locked --workspace "$@"

@@ -76,7 +76,7 @@ fn cases() -> (tempfile::TempDir, String) {
 }
 
 #[test]
-fn a_case_that_differs_is_shown_and_can_be_blessed() {
+fn a_case_that_differs_is_shown_and_can_be_accepted() {
     let (copy, module) = cases();
     let expected = copy.path().join("tests/keeps.out.ndjson");
     let before = fs::read_to_string(&expected).expect("a file");
@@ -91,8 +91,13 @@ fn a_case_that_differs_is_shown_and_can_be_blessed() {
     ] {
         assert!(said.contains(line), "{said}");
     }
-    ok(&wasmill(copy.path(), &["test", "--bless", "--module", &module]));
+    ok(&wasmill(copy.path(), &["test", "--update", "--module", &module]));
+    let accepted = fs::read_to_string(&expected).expect("a file");
     assert_eq!(ok(&wasmill(copy.path(), &["test", "--module", &module])), "keeps: ok\n1 passed, 0 failed\n");
+    // As it was called before.
+    fs::write(&expected, "").expect("written");
+    ok(&wasmill(copy.path(), &["test", "--bless", "--module", &module]));
+    assert_eq!(fs::read_to_string(&expected).expect("a file"), accepted);
 }
 
 #[test]
@@ -103,47 +108,84 @@ fn mistakes_in_cases_are_named_with_their_place() {
     fs::write(&output, "\n{\"row\":0,\"valeu\":\"x\"}\n").expect("written");
     refused(&test(), 2, "tests/keeps.out.ndjson:2: unknown field `valeu`, expected one of");
     fs::remove_file(&output).expect("removed");
-    refused(&test(), 2, "`wasmill test --bless` writes");
+    refused(&test(), 2, "`wasmill test --update` writes");
     fs::write(&input, "{\"key\":\"a\"}\n\n{\"key\":").expect("written");
     refused(&test(), 2, "tests/keeps.in.ndjson:3:7: EOF");
     fs::remove_file(&input).expect("removed");
     refused(&test(), 2, "no case is there: write NAME.in.ndjson");
     refused(&wasmill(copy.path(), &["test", "--module", "nothing.wasm"]), 2, "no case is there");
-    refused(&wasmill(copy.path(), &["build"]), 2, "make one with `wasmill new rust NAME`");
+    refused(&wasmill(copy.path(), &["build"]), 2, "make one with `wasmill new rust");
 }
 
 #[test]
-fn a_new_project_builds_passes_its_cases_and_is_a_module() {
-    let toolchain = root().join("target/guests/build/toolchain.env");
-    assert!(toolchain.exists(), "{}: run scripts/guests/build.sh", toolchain.display());
+fn a_name_that_cannot_be_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     ok(&wasmill(folder.path(), &["new", "rust", "my-func"]));
     refused(&wasmill(folder.path(), &["new", "rust", "my-func"]), 2, "is there and not empty");
     refused(&wasmill(folder.path(), &["new", "rust", "My Func"]), 2, "is no name for a module");
-    let project = folder.path().join("my-func");
+    refused(&wasmill(folder.path(), &["new", "cobol", "other"]), 2, "invalid value 'cobol' for '<LANGUAGE>'");
+    refused(&wasmill(folder.path(), &["new", "rust", "other", "--template", "x"]), 2, "blank, log-clean, router, cdc");
+    refused(&wasmill(folder.path(), &["new", "rust", "other", "--sdk", "."]), 2, "is not there (no Cargo.toml)");
+}
+
+/// Makes a project in a folder; every word of its templates has to be filled in.
+fn new_project(folder: &Path, language: &str, template: &str) -> PathBuf {
+    let name = format!("new-{template}");
+    ok(&wasmill(folder, &["new", language, &name, "--template", template]));
+    let project = folder.join(name);
     ok(&wasmill(&project, &["validate", "pipeline.yaml"]));
     for entry in walk(&project) {
         let text = fs::read_to_string(&entry).expect("text");
-        assert!(!text.contains("{{"), "{}: a word was not filled in", entry.display());
+        let kit = entry.components().any(|part| part.as_os_str().to_string_lossy().starts_with("wasmill-"));
+        assert!(kit || !text.contains("{{"), "{}: a word was not filled in", entry.display());
     }
+    project
+}
 
-    // As an author does, with the variables that a machine without rustup's target needs. What is compiled besides the
-    // project itself is kept.
-    let script = ". \"$1\" && wasm=\"$2\" && \"$wasm\" --json build && \"$wasm\" --json test";
-    let output = Command::new("bash")
-        .args(["-euc", script, "-", &toolchain.display().to_string(), env!("CARGO_BIN_EXE_wasmill")])
-        .current_dir(&project)
+/// As an author does, with what the toolchain of a language needs on this machine: `script` with `$wasm` as the program.
+/// What is compiled besides the project itself is kept.
+fn author(language: &str, project: &Path, script: &str) -> Output {
+    let script = format!("root=$1 && . \"$root/scripts/guests/languages/$2.sh\" && wasm=$3 && {script}");
+    Command::new("bash")
+        .args(["-euc", &script, "-", &root().display().to_string(), language, env!("CARGO_BIN_EXE_wasmill")])
+        .current_dir(project)
         .env_remove("CARGO")
         .env_remove("CARGO_BUILD_BUILD_DIR")
         .env("CARGO_TARGET_DIR", root().join("target/guests/build"))
         .output()
-        .expect("it runs");
-    let said = ok(&output);
+        .expect("it runs")
+}
+
+/// Makes a project from a template, builds it and runs its cases.
+fn builds_and_passes(language: &str, template: &str) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let project = new_project(folder.path(), language, template);
+    let said = ok(&author(language, &project, "\"$wasm\" --json build && \"$wasm\" --json test"));
     let mut lines = said.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
     let (built, tested) = (lines.next().expect("built"), lines.next().expect("tested"));
-    assert_eq!((&built["file"], &built["description"]["name"]), (&"my-func.wasm".into(), &"my-func".into()));
+    let name = format!("new-{template}");
+    assert_eq!((&built["file"], &built["description"]["name"]), (&format!("{name}.wasm").into(), &name.into()));
     assert_eq!((&tested["passed"], &tested["failed"]), (&1.into(), &0.into()), "{tested}");
-    assert!(project.join("my-func.wasm").exists());
+}
+
+#[test]
+fn a_new_rust_blank_project_builds_and_passes_its_cases() {
+    builds_and_passes("rust", "blank");
+}
+
+#[test]
+fn a_new_rust_log_clean_project_builds_and_passes_its_cases() {
+    builds_and_passes("rust", "log-clean");
+}
+
+#[test]
+fn a_new_rust_router_project_builds_and_passes_its_cases() {
+    builds_and_passes("rust", "router");
+}
+
+#[test]
+fn a_new_rust_cdc_project_builds_and_passes_its_cases() {
+    builds_and_passes("rust", "cdc");
 }
 
 fn walk(folder: &Path) -> Vec<PathBuf> {

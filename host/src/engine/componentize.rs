@@ -16,8 +16,12 @@ const WIT: &str = include_str!("../../../wit/transform.wit");
 /// Largest upload. Python's components have 18 MB.
 pub(super) const UPLOAD_MAX: usize = 64 << 20;
 
-/// Answers a component, valid or not: it is validated when it is compiled.
-pub(super) fn componentize(upload: &[u8]) -> Result<Vec<u8>, LoadError> {
+/// Makes a component of a core module that was built against the contract; a component is answered as it is. Neither is
+/// validated: that is done when it is compiled.
+///
+/// # Errors
+/// It is too large, no wasm, compiled already, or does not fit the world that it was built against.
+pub fn componentize(upload: &[u8]) -> Result<Vec<u8>, LoadError> {
     if upload.len() > UPLOAD_MAX {
         return Err(LoadError::TooLarge { bytes: upload.len(), max: UPLOAD_MAX });
     }

@@ -27,6 +27,7 @@ mod runtime;
 mod state;
 
 pub use compile::{CompileLimits, compile_worker};
+pub use componentize::componentize;
 pub use error::{CallError, EngineError, LoadError, StartError};
 pub use guest::{GuestOutput, LogLevel, NoOutput};
 pub use instance::{Call, Instance};

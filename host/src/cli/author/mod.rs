@@ -2,13 +2,17 @@
 
 mod build;
 mod case;
+mod language;
 mod new;
+mod template;
 mod test;
+mod tool;
 
 use std::path::Path;
 
 pub(super) use build::build;
-pub(super) use new::new;
+pub(super) use language::{TEMPLATES, names as languages};
+pub(super) use new::{New, new};
 pub(super) use test::{Test, test};
 
 use super::output::Failure;

@@ -30,7 +30,7 @@ pub(in crate::cli) struct Test {
     /// Instead of the project's own, built anew.
     pub(in crate::cli) module: Option<PathBuf>,
     /// Write what comes out as what must come out.
-    pub(in crate::cli) bless: bool,
+    pub(in crate::cli) update: bool,
     pub(in crate::cli) json: bool,
 }
 
@@ -76,7 +76,7 @@ pub(in crate::cli) fn test(asked: &Test) -> Result<ExitCode, Failure> {
     let mut verdicts = Vec::new();
     for case in &cases {
         let config = case.config()?.unwrap_or_else(|| settings.clone());
-        let verdict = judge(case, &module, &config, limits, asked.bless)?;
+        let verdict = judge(case, &module, &config, limits, asked.update)?;
         if !asked.json {
             let word = if verdict.passed { "ok" } else { "DIFFERS" };
             output::line(format_args!("{}: {word}", verdict.case));
@@ -112,7 +112,7 @@ fn judge(
     module: &Module,
     config: &[(String, String)],
     limits: Limits,
-    bless: bool,
+    update: bool,
 ) -> Result<Verdict, Failure> {
     let verdict =
         |difference: Option<String>| Verdict { case: case.name.clone(), passed: difference.is_none(), difference };
@@ -121,8 +121,8 @@ fn judge(
         Ok(result) => result,
         Err(error) => return Ok(verdict(Some(error.to_string()))),
     };
-    if bless {
-        case.bless(&result)?;
+    if update {
+        case.accept(&result)?;
         return Ok(verdict(None));
     }
     let (expected, actual) = (case.expected()?, case::actual(&result)?);

@@ -1,0 +1,6 @@
+# shellcheck shell=bash
+# Rust: rustup's target, or Debian's compiler; ../toolchain.sh knows. To be sourced, with `root` set.
+toolchain=$root/target/guests/build/toolchain.env
+[ -s "$toolchain" ] || "$root/scripts/guests/toolchain.sh" "$toolchain"
+# shellcheck source=/dev/null
+. "$toolchain"
