@@ -75,6 +75,7 @@ impl Slot {
                 records: Counts::default(),
                 lag: None,
                 rebalances: 0,
+                recycled: 0,
                 sinks: BTreeMap::new(),
                 partitions: Partitions::new(),
                 began: None,

@@ -32,6 +32,8 @@ pub struct Counters {
     pub bytes_in: AtomicU64,
     /// Times that the group moved partitions.
     pub rebalances: AtomicU64,
+    /// Instances that were replaced by a fresh one because of the memory that they had gathered.
+    pub recycled: AtomicU64,
     /// Linear memory of the instances, in bytes, as of their last batch.
     pub guest_memory: AtomicU64,
 }
@@ -99,6 +101,8 @@ pub struct Status {
     /// Sum over the partitions, where all are known.
     pub lag: Option<i64>,
     pub rebalances: u64,
+    /// Instances of the module that were replaced by a fresh one because of the memory that they had gathered.
+    pub recycled: u64,
     /// By name.
     pub sinks: BTreeMap<String, SinkCounts>,
     #[schema(value_type = Object)]

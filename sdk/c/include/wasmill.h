@@ -408,6 +408,25 @@ static inline const char *wasmill_get_or(const wasmill_config *config, const cha
     return given ? given : otherwise;
 }
 
+/* The parts of a text between commas, trimmed, without empty ones; NULL at the end. They live as long as the instance. */
+static inline char **wasmill_parts(const char *text) {
+    size_t most = 2, len = strlen(text);
+    for (const char *at = text; *at; at++) most += *at == ',';
+    char **parts = (char **)wasmill_malloc(most * sizeof *parts + len + 1);
+    char *copy = (char *)(parts + most);
+    memcpy(copy, text, len + 1);
+    size_t count = 0;
+    for (char *next = copy, *end; next; next = end ? end + 1 : NULL) {
+        end = strchr(next, ',');
+        if (end) *end = 0;
+        next += strspn(next, " \t");
+        for (size_t last = strlen(next); last && strchr(" \t", next[last - 1]);) next[--last] = 0;
+        if (*next) parts[count++] = next;
+    }
+    parts[count] = NULL;
+    return parts;
+}
+
 /* Columns that a module reads, to be added up with `|`. One that is not read is not copied in: key and value are then
  * null, offset and timestamp 0, and there are no headers. */
 enum {
@@ -425,13 +444,14 @@ typedef struct {
     wasmill__list routes;
     uint8_t reads;
     char refusal[512];
+    wasmill__arena life; /* what lives as long as the instance */
 } wasmill_plan;
 
 /* Adds a route. They are numbered from 0 in the order that they are added in; the first is where records go that name
  * none. The text is copied. */
 static inline void wasmill_route(wasmill_plan *plan, const char *name) {
     size_t len = strlen(name);
-    char *copy = (char *)wasmill_malloc(len + 1);
+    char *copy = (char *)wasmill__take(&plan->life, len + 1);
     memcpy(copy, name, len + 1);
     wasmill__string route = {copy, len};
     memcpy(wasmill__extend(&plan->routes, sizeof route, 1), &route, sizeof route);
@@ -911,8 +931,12 @@ typedef struct {
     void (*describe)(wasmill_description *about);
     wasmill_result (*init)(const wasmill_config *config, wasmill_plan *plan);
     wasmill_result (*transform)(const wasmill_batch *batch, wasmill_output *out);
-    wasmill_output out;
     wasmill_description about;
+    wasmill_config config;
+    wasmill_plan plan;
+    wasmill_output out;
+    wasmill__started start;
+    wasmill__transformed answer;
     bool started;
 } wasmill__module;
 
@@ -1066,52 +1090,51 @@ static inline const wasmill__raw_description *wasmill__describe(wasmill__module 
 }
 
 static inline const wasmill__started *wasmill__init(wasmill__module *module, const wasmill__given *given, size_t len) {
-    /* They outlive the call, so that a module may keep what it was given. */
-    wasmill_given *settings = (wasmill_given *)wasmill_malloc(len * sizeof *settings);
+    wasmill_plan *plan = &module->plan;
+    wasmill__give_back(&plan->life);
+    wasmill_given *settings = (wasmill_given *)wasmill__take(&plan->life, len * sizeof *settings);
     for (size_t i = 0; i < len; i++) {
         const wasmill__string both[] = {given[i].name, given[i].value};
         char *copies[2];
         for (size_t one = 0; one < 2; one++) {
-            copies[one] = (char *)wasmill_malloc(both[one].len + 1);
+            copies[one] = (char *)wasmill__take(&plan->life, both[one].len + 1);
             if (both[one].len) memcpy(copies[one], both[one].ptr, both[one].len);
             copies[one][both[one].len] = 0;
         }
         settings[i] = (wasmill_given){copies[0], copies[1]};
     }
-    static wasmill_config config;
-    static wasmill_plan plan;
-    static wasmill__started started;
-    config = (wasmill_config){settings, len};
-    memset(&plan, 0, sizeof plan);
-    plan.reads = WASMILL_EVERYTHING;
-    memset(&started, 0, sizeof started);
-    if (module->init(&config, &plan) != WASMILL_OK) {
-        started.is_error = 1;
-        started.as.refusal = wasmill__utf8(&module->out, wasmill__string_of(plan.refusal));
-        return &started;
+    module->config = (wasmill_config){settings, len};
+    plan->routes.len = 0;
+    plan->reads = WASMILL_EVERYTHING;
+    plan->refusal[0] = 0;
+    memset(&module->start, 0, sizeof module->start);
+    module->started = module->init(&module->config, plan) == WASMILL_OK;
+    if (module->started) {
+        module->start.as.plan.routes.ptr = (const wasmill__string *)wasmill__items(&plan->routes);
+        module->start.as.plan.routes.len = plan->routes.len;
+        module->start.as.plan.reads = plan->reads;
+    } else {
+        module->start.is_error = 1;
+        module->start.as.refusal = wasmill__utf8(&module->out, wasmill__string_of(plan->refusal));
     }
-    module->started = true;
-    started.as.plan.routes.ptr = (const wasmill__string *)wasmill__items(&plan.routes);
-    started.as.plan.routes.len = plan.routes.len;
-    started.as.plan.reads = plan.reads;
-    return &started;
+    return &module->start;
 }
 
 static inline const wasmill__transformed *wasmill__transform(wasmill__module *module, const wasmill_batch *batch) {
-    static wasmill__transformed answer;
+    wasmill__transformed *answer = &module->answer;
     wasmill_output *out = &module->out;
     wasmill__begin(out, batch);
-    wasmill_result result = module->started
-                                ? module->transform(batch, out)
-                                : wasmill_fatal(out, "transform was called before init");
-    const char *mistake = result == WASMILL_OK ? wasmill__finish(out, &answer.as.output) : NULL;
-    answer.is_error = result != WASMILL_OK || mistake;
-    if (answer.is_error) {
-        memset(&answer.as, 0, sizeof answer.as);
-        answer.as.error.is_fatal = result != WASMILL_RETRY;
-        answer.as.error.reason = mistake ? wasmill__string_of(mistake) : out->words;
+    wasmill_result result = WASMILL_FATAL;
+    if (module->started) result = module->transform(batch, out);
+    else wasmill_fatal(out, "transform was called before init");
+    const char *mistake = result == WASMILL_OK ? wasmill__finish(out, &answer->as.output) : NULL;
+    answer->is_error = result != WASMILL_OK || mistake;
+    if (answer->is_error) {
+        memset(&answer->as, 0, sizeof answer->as);
+        answer->as.error.is_fatal = result != WASMILL_RETRY;
+        answer->as.error.reason = mistake ? wasmill__string_of(mistake) : out->words;
     }
-    return &answer;
+    return answer;
 }
 
 /* Makes three functions the module of this program; once in a program, after them. */

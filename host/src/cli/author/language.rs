@@ -10,7 +10,7 @@ use include_dir::{Dir, include_dir};
 
 use super::{
     super::output::{Failure, Kind},
-    build::{Built, rust},
+    build::{Built, c, python, rust},
     shown,
 };
 
@@ -58,7 +58,9 @@ pub(super) struct Kit {
 /// What `new` can begin with.
 pub(in crate::cli) const TEMPLATES: [&str; 4] = ["blank", "log-clean", "router", "cdc"];
 
-static LANGUAGES: &[Language] = &[Language {
+static LANGUAGES: &[Language] = &[RUST, C, PYTHON];
+
+const RUST: Language = Language {
     name: "rust",
     title: "Rust",
     marks: &["Cargo.toml"],
@@ -90,7 +92,71 @@ static LANGUAGES: &[Language] = &[Language {
     taken: &["test", "core", "std", "alloc", "wasmill-sdk", "wasmill-cdc", "serde-json"],
     source: "src/lib.rs",
     setup: "rustup target add wasm32-wasip2",
-}];
+};
+
+const C: Language = Language {
+    name: "c",
+    title: "C",
+    marks: &["compile_flags.txt"],
+    build: c::build,
+    templates: &include_dir!("$CARGO_MANIFEST_DIR/../sdk/c/template"),
+    kits: &[Kit {
+        word: "sdk",
+        folder: "wasmill-sdk",
+        template: None,
+        manifest: None,
+        files: LICENSES,
+        folders: &[("include", include_dir!("$CARGO_MANIFEST_DIR/../sdk/c/include"))],
+        checkout: (".", "include/wasmill.h"),
+    }],
+    taken: &[],
+    source: "src/main.c",
+    setup: "python3 -m venv .venv && .venv/bin/pip install ziglang==0.17.1",
+};
+
+const PYTHON: Language = Language {
+    name: "python",
+    title: "Python",
+    marks: &["pyproject.toml"],
+    build: python::build,
+    templates: &include_dir!("$CARGO_MANIFEST_DIR/../sdk/python/template"),
+    kits: &[
+        Kit {
+            word: "sdk",
+            folder: "wasmill-sdk",
+            template: None,
+            manifest: None,
+            files: LICENSES,
+            folders: &[],
+            checkout: ("src", "wasmill/__init__.py"),
+        },
+        // File by file: beside the sources lies what Python makes of them.
+        Kit {
+            word: "package",
+            folder: "wasmill-sdk/wasmill",
+            template: None,
+            manifest: None,
+            files: &[
+                ("__init__.py", include_str!("../../../../sdk/python/src/wasmill/__init__.py")),
+                ("_batch.py", include_str!("../../../../sdk/python/src/wasmill/_batch.py")),
+                ("_config.py", include_str!("../../../../sdk/python/src/wasmill/_config.py")),
+                ("_module.py", include_str!("../../../../sdk/python/src/wasmill/_module.py")),
+                ("_output.py", include_str!("../../../../sdk/python/src/wasmill/_output.py")),
+                ("_raw.py", include_str!("../../../../sdk/python/src/wasmill/_raw.py")),
+                ("guest.py", include_str!("../../../../sdk/python/src/wasmill/guest.py")),
+                ("log.py", include_str!("../../../../sdk/python/src/wasmill/log.py")),
+                ("metrics.py", include_str!("../../../../sdk/python/src/wasmill/metrics.py")),
+                ("py.typed", include_str!("../../../../sdk/python/src/wasmill/py.typed")),
+                ("testing.py", include_str!("../../../../sdk/python/src/wasmill/testing.py")),
+            ],
+            folders: &[("wit", include_dir!("$CARGO_MANIFEST_DIR/../sdk/python/src/wasmill/wit"))],
+            checkout: ("src/wasmill", "__init__.py"),
+        },
+    ],
+    taken: &[],
+    source: "main.py",
+    setup: "python3 -m venv .venv && .venv/bin/pip install componentize-py==0.25.1",
+};
 
 /// Of everything that is laid beside a module.
 const LICENSES: &[(&str, &str)] = &[
@@ -149,6 +215,17 @@ mod tests {
                 assert!(language.templates.get_dir(folder).is_some(), "{}: no template `{folder}`", language.name);
             }
         }
+    }
+
+    /// They are named one by one: one that is forgotten would be missed in projects alone.
+    #[test]
+    fn every_source_of_pythons_sdk_is_laid_beside_a_module() {
+        let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sdk/python/src/wasmill");
+        let entries = std::fs::read_dir(package).expect("the package").map(|entry| entry.expect("an entry").path());
+        let files = entries.filter(|path| path.is_file()).filter_map(|path| path.file_name()?.to_str().map(str::to_owned));
+        let laid = PYTHON.kits.iter().flat_map(|kit| kit.files).map(|(name, _)| (*name).to_owned());
+        let laid = laid.filter(|name| !name.starts_with("LICENSE"));
+        assert_eq!(files.collect::<BTreeSet<_>>(), laid.collect::<BTreeSet<_>>());
     }
 
     #[test]

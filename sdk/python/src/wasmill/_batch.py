@@ -5,11 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from itertools import chain, repeat
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from . import _raw
 
-_decode = json.JSONDecoder().decode
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+_decode = json.JSONDecoder(parse_constant=_no_constant).decode
 
 
 class Header(NamedTuple):
@@ -69,7 +75,8 @@ class Row:
     def json(self) -> Any:
         """The value as JSON, read by the standard library.
 
-        Raises ``ValueError`` where it is none; a null value is none.
+        Raises ``ValueError`` where it is none; a null value is none. Numbers are Python's: of those with a point or an
+        exponent, 17 digits are kept.
         """
         if self.value is None:
             raise ValueError("the value is null")
@@ -110,14 +117,11 @@ class Batch(Sequence[Row]):
     def __iter__(self) -> Iterator[Row]:
         return iter(self._all())
 
-    if TYPE_CHECKING:
-        from typing import overload
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
 
-        @overload
-        def __getitem__(self, index: int) -> Row: ...
-
-        @overload
-        def __getitem__(self, index: slice) -> Sequence[Row]: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Row]: ...
 
     def __getitem__(self, index: int | slice) -> Row | Sequence[Row]:
         return self._all()[index]

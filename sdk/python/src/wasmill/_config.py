@@ -35,7 +35,7 @@ class Setting:
     name: str
     summary: str
     default: str | None = None
-    """For people to read; ``Config.get`` is given it as well."""
+    """What ``Config`` answers where a pipeline does not give it."""
     required: bool = False
 
 
@@ -49,16 +49,23 @@ class Plan:
 
 
 class Config(Mapping[str, str]):
-    """The settings of a pipeline, as its ``module.config`` gives them, over the defaults of the module's own."""
+    """The settings of a pipeline, as its ``module.config`` gives them.
 
-    __slots__ = ("_given",)
+    ``config[name]`` and ``config.get(name)`` answer a setting's default where it is not given; to go through a config is
+    to go through what is given.
+    """
+
+    __slots__ = ("_defaults", "_given")
 
     def __init__(self, given: Mapping[str, str], settings: Sequence[Setting] = ()) -> None:
-        defaults = {one.name: one.default for one in settings if one.default is not None}
-        self._given = {**defaults, **given}
+        self._given = dict(given)
+        self._defaults = {one.name: one.default for one in settings if one.default is not None}
 
     def __getitem__(self, name: str) -> str:
-        return self._given[name]
+        return self._given[name] if name in self._given else self._defaults[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._given
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._given)

@@ -82,8 +82,8 @@ class Instance:
     def transform(self, raw: _raw.Batch) -> _raw.Output:
         batch = Batch(raw)
         out = Output(batch, self._routes)
-        self._module.transform(batch, out)
         try:
+            self._module.transform(batch, out)
             return out._finish()
         except Mistake as mistake:
             raise Fatal(str(mistake)) from mistake

@@ -15,11 +15,14 @@ from ._batch import Batch, Header, Row
 T = TypeVar("T")
 Bytes = bytes | bytearray | memoryview
 
-_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False, allow_nan=False).encode
 
 
 def dumps(value: Any) -> bytes:
-    """Compact JSON in UTF-8, by the standard library: for ``out.keep(row, value=wasmill.dumps(...))``."""
+    """Compact JSON in UTF-8, by the standard library: for ``out.keep(row, value=wasmill.dumps(...))``.
+
+    Raises ``ValueError`` for numbers that JSON does not have (NaN, infinity), ``TypeError`` for what is no JSON at all.
+    """
     return _encode(value).encode()
 
 
@@ -87,7 +90,7 @@ class Output:
         self._targets: list[Bytes | None] = []
         self._timestamps: list[int | None] = []
         self._routes: list[int] = []
-        self._ops: list[Op | None] = []
+        self._ops: list[object] = []
         self._versions: list[int | None] = []
         self._rejects: dict[int, str] = {}
 
@@ -248,11 +251,11 @@ class Output:
         own = set(self._batch._raw.values.nulls)
 
         # What the host does with a record without an op, so that one record's op changes nothing for the others.
-        def usual(record: int) -> Op:
+        def usual(record: int) -> object:
             null = self._rows[record] in own if record in kept else record in nulls
             return Op.DELETE if null else Op.PUT
 
-        return list(_whole(self._ops, records, usual) or [])
+        return _whole(self._ops, records, usual)
 
 
 def _hint(value: object) -> str:
