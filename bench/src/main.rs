@@ -9,6 +9,7 @@
 
 mod boundary;
 mod e2e;
+mod languages;
 mod machine;
 mod measure;
 mod page;
@@ -38,6 +39,8 @@ struct Args {
 enum Bench {
     /// The crossing host -> module -> host, in nanoseconds per record: columns against records
     Boundary(boundary::Args),
+    /// What a module costs by its language: size, compiling, starting, memory, nanoseconds per record
+    Languages(languages::Args),
     /// Kafka -> module -> Kafka against other programs: records per second, CPU-seconds per million records
     E2e(e2e::Args),
     /// Kafka -> module -> Kafka: how long a record is under way
@@ -53,6 +56,7 @@ fn main() -> anyhow::Result<()> {
     let Args { report, bench } = Args::parse();
     match bench {
         Bench::Boundary(args) => report::publish("boundary", &report, || boundary::run(&args)),
+        Bench::Languages(args) => report::publish("languages", &report, || languages::run(&args)),
         Bench::Latency(args) => report::publish("latency", &report, || e2e::latency::run(&args)),
         Bench::Page(args) => page::run(&args, &report.results),
         Bench::E2e(args) => report::publish("e2e", &report, || e2e::run(&args)),

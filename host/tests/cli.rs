@@ -1,23 +1,16 @@
 //! The verbs of people who write modules, as programs: none of them needs a host or Kafka.
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::{Command, Output},
-};
+#[path = "support/project.rs"]
+mod project;
 
+use std::{fs, path::PathBuf};
+
+use project::{author, new_project, ok, refused, root, wasmill};
 use serde_json::Value;
 
 const EXAMPLES: [&str; 8] =
     ["identity", "filter", "log-clean", "router", "log-es", "topic-dump", "binlog-router", "binlog-sync"];
-
-/// Variables that a pipeline file asks for and gives no default.
-const VARIABLES: [(&str, &str); 2] = [("ES_Address", "http://es:9200"), ("ES_Index_KeyWord", "logs")];
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the project")
-}
 
 fn example(name: &str) -> PathBuf {
     root().join("guest-examples").join(name)
@@ -27,29 +20,6 @@ fn guest(name: &str) -> PathBuf {
     let file = root().join(format!("target/guests/{name}.wasm"));
     assert!(file.exists(), "{}: run scripts/guests/build.sh", file.display());
     file
-}
-
-fn wasmill(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_wasmill"))
-        .args(args)
-        .envs(VARIABLES)
-        .current_dir(folder)
-        .output()
-        .expect("it runs")
-}
-
-#[track_caller]
-fn ok(output: &Output) -> String {
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{out}{err}");
-    out.into_owned()
-}
-
-#[track_caller]
-fn refused(output: &Output, code: i32, words: &str) {
-    let err = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{err}");
-    assert!(err.contains(words), "{err} does not say {words:?}");
 }
 
 #[test]
@@ -128,34 +98,6 @@ fn a_name_that_cannot_be_is_refused() {
     refused(&wasmill(folder.path(), &["new", "rust", "other", "--sdk", "."]), 2, "is not there (no Cargo.toml)");
 }
 
-/// Makes a project in a folder; every word of its templates has to be filled in.
-fn new_project(folder: &Path, language: &str, template: &str) -> PathBuf {
-    let name = format!("new-{template}");
-    ok(&wasmill(folder, &["new", language, &name, "--template", template]));
-    let project = folder.join(name);
-    ok(&wasmill(&project, &["validate", "pipeline.yaml"]));
-    for entry in walk(&project) {
-        let text = fs::read_to_string(&entry).expect("text");
-        let kit = entry.components().any(|part| part.as_os_str().to_string_lossy().starts_with("wasmill-"));
-        assert!(kit || !text.contains("{{"), "{}: a word was not filled in", entry.display());
-    }
-    project
-}
-
-/// As an author does, with what the toolchain of a language needs on this machine: `script` with `$wasm` as the program.
-/// What is compiled besides the project itself is kept.
-fn author(language: &str, project: &Path, script: &str) -> Output {
-    let script = format!("root=$1 && . \"$root/scripts/guests/languages/$2.sh\" && wasm=$3 && {script}");
-    Command::new("bash")
-        .args(["-euc", &script, "-", &root().display().to_string(), language, env!("CARGO_BIN_EXE_wasmill")])
-        .current_dir(project)
-        .env_remove("CARGO")
-        .env_remove("CARGO_BUILD_BUILD_DIR")
-        .env("CARGO_TARGET_DIR", root().join("target/guests/build"))
-        .output()
-        .expect("it runs")
-}
-
 /// Makes a project from a template, builds it and runs its cases.
 fn builds_and_passes(language: &str, template: &str) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -188,7 +130,43 @@ fn a_new_rust_cdc_project_builds_and_passes_its_cases() {
     builds_and_passes("rust", "cdc");
 }
 
-fn walk(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
-    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+#[test]
+fn inspect_says_what_is_granted() {
+    let file = guest("filter").display().to_string();
+    let said = ok(&wasmill(&root(), &["inspect", &file]));
+    for words in [
+        "filter 0.1.0: ",
+        "  word: ",
+        "world: columns",
+        "exports: wasmill:transform/",
+        "  granted  wasmill:transform/log@0.1.0: lines for `wasmill logs`",
+        "a host would take it",
+    ] {
+        assert!(said.contains(words), "{said} does not say {words:?}");
+    }
+    let said: Value = serde_json::from_str(&ok(&wasmill(&root(), &["inspect", "--json", &file]))).expect("JSON");
+    assert_eq!((&said["world"], &said["description"]["name"]), (&"columns".into(), &"filter".into()));
+    assert_eq!(said["refused"], Value::Null);
+    assert_eq!(said["bytes"], fs::metadata(&file).expect("a file").len());
+    let imports = said["imports"].as_array().expect("imports");
+    assert!(!imports.is_empty() && imports.iter().all(|import| import["granted"] == true), "{said}");
+}
+
+#[test]
+fn inspect_says_what_a_host_would_refuse() {
+    let file = guest("wants-secrets").display().to_string();
+    let output = wasmill(&root(), &["inspect", &file]);
+    assert_eq!(output.status.code(), Some(5));
+    let said = String::from_utf8_lossy(&output.stdout);
+    for words in
+        ["  REFUSED  example:secrets/store", "a host would refuse it: the component imports `example:secrets/store`"]
+    {
+        assert!(said.contains(words), "{said} does not say {words:?}");
+    }
+    let file = guest("other-world").display().to_string();
+    let said = wasmill(&root(), &["inspect", "--json", &file]).stdout;
+    let said: Value = serde_json::from_slice(&said).expect("JSON");
+    assert_eq!((&said["refused"]["code"], &said["world"]), (&"wrong-world".into(), &Value::Null), "{said}");
+    refused(&wasmill(&root(), &["inspect", "README.md"]), 5, "not a WebAssembly module: it is text");
+    refused(&wasmill(&root(), &["inspect", "nothing.wasm"]), 2, "nothing.wasm: ");
 }

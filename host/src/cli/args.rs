@@ -76,6 +76,23 @@ pub(super) enum Verb {
         #[arg(long, alias = "bless")]
         update: bool,
     },
+    /// Build a project and run its cases at every change; make live what passes
+    Dev {
+        /// The project
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+        /// A running pipeline (of the host that `--host` names) that every build which passes is swapped into
+        #[arg(long, value_name = "NAME")]
+        pipeline: Option<String>,
+        /// One round, without watching
+        #[arg(long)]
+        once: bool,
+    },
+    /// Show what a module is, what it asks for, and what a host would grant and refuse
+    Inspect {
+        /// A component, or a core module built against the contract
+        file: PathBuf,
+    },
     /// Create or change pipelines of a host
     Apply {
         /// Pipeline files

@@ -49,6 +49,11 @@ fn dispatch(args: Args) -> Result<ExitCode, Failure> {
         })),
         Verb::Build { folder } => done(author::build(&folder, json)),
         Verb::Test { folder, module, update } => author::test(&author::Test { folder, module, update, json }),
+        Verb::Dev { folder, pipeline, once } => {
+            let pipeline = pipeline.map(|pipeline| remote().map(|client| (pipeline, client))).transpose()?;
+            author::dev(&author::Dev { folder, pipeline, once, json })
+        }
+        Verb::Inspect { file } => author::inspect(&file, json),
         Verb::CompileWorker { input, output, memory, cpu_seconds } => {
             done(compile::worker(&input, &output, memory, cpu_seconds))
         }

@@ -26,10 +26,11 @@ mod records;
 mod runtime;
 mod state;
 
+pub use admission::Import;
 pub use compile::{CompileLimits, compile_worker};
 pub use componentize::componentize;
-pub use error::{CallError, EngineError, LoadError, StartError};
+pub use error::{CallError, EngineError, LoadError, StartError, stack};
 pub use guest::{GuestOutput, LogLevel, NoOutput};
 pub use instance::{Call, Instance};
-pub use module::{Description, Digest, Module, Plan, Setting, World};
+pub use module::{Description, Digest, Inspection, Module, Plan, Setting, World};
 pub use runtime::{Engine, EngineOptions};

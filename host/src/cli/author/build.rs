@@ -17,7 +17,7 @@ use super::{
     language::Language,
     shown,
 };
-use crate::engine::{LoadError, Module, componentize};
+use crate::engine::{Description, LoadError, Module, componentize};
 
 /// A project's module, built.
 pub(super) struct Built {
@@ -68,6 +68,12 @@ fn show(built: &Built, module: &Module, json: bool) -> Result<(), Failure> {
     }
     let size = built.bytes.len().div_ceil(1024);
     output::line(format_args!("{}  {size} KiB  {}", shown(&built.file), module.digest()));
+    describe(about);
+    Ok(())
+}
+
+/// Who a module is and what it can be told, for people.
+pub(super) fn describe(about: &Description) {
     output::line(format_args!("{} {}: {}", about.name, about.version, about.summary));
     for setting in &about.settings {
         let default = match (&setting.default, setting.required) {
@@ -77,5 +83,4 @@ fn show(built: &Built, module: &Module, json: bool) -> Result<(), Failure> {
         };
         output::line(format_args!("  {}: {}{default}", setting.name, setting.summary));
     }
-    Ok(())
 }
