@@ -36,6 +36,8 @@ pub struct Guest {
 const GUESTS: &[Guest] = &[
     Guest { language: "Rust", file: "conformance", world: World::Columns },
     Guest { language: "Rust", file: "conformance-records", world: World::Records },
+    Guest { language: "C", file: "conformance-c", world: World::Columns },
+    Guest { language: "Python", file: "conformance-python", world: World::Columns },
 ];
 
 fn root() -> PathBuf {

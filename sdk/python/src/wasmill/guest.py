@@ -64,7 +64,7 @@ def _die(kind: type[BaseException], value: BaseException, trace: TracebackType |
     while trace and trace.tb_next and trace.tb_frame.f_code.co_filename.startswith(_PACKAGE):
         trace = trace.tb_next
     sys.stdout.flush()
-    sys.stderr.write(_shorten("".join(traceback.format_exception(kind, value, trace, limit=-6))))
+    sys.stderr.write(_shorten("".join(traceback.format_exception(kind, value, trace, limit=-12))))
     sys.stderr.flush()
     os.abort()
 
