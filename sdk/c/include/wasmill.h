@@ -1080,7 +1080,15 @@ static inline const char *wasmill__finish(wasmill_output *out, wasmill__raw_outp
     return NULL;
 }
 
+/* A line that is printed is a line of the log at once, and not one of a block that a trap would lose. */
+static inline void wasmill__print_lines(void) {
+#ifdef __wasm__
+    setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
+#endif
+}
+
 static inline const wasmill__raw_description *wasmill__describe(wasmill__module *module) {
+    wasmill__print_lines();
     module->about.settings.len = 0;
     wasmill_describe(&module->about, "", "", "");
     module->describe(&module->about);
@@ -1091,6 +1099,7 @@ static inline const wasmill__raw_description *wasmill__describe(wasmill__module 
 
 static inline const wasmill__started *wasmill__init(wasmill__module *module, const wasmill__given *given, size_t len) {
     wasmill_plan *plan = &module->plan;
+    wasmill__print_lines();
     wasmill__give_back(&plan->life);
     wasmill_given *settings = (wasmill_given *)wasmill__take(&plan->life, len * sizeof *settings);
     for (size_t i = 0; i < len; i++) {
@@ -1134,6 +1143,7 @@ static inline const wasmill__transformed *wasmill__transform(wasmill__module *mo
         answer->as.error.is_fatal = result != WASMILL_RETRY;
         answer->as.error.reason = mistake ? wasmill__string_of(mistake) : out->words;
     }
+    fflush(stdout);
     return answer;
 }
 

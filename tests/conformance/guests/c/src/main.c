@@ -177,8 +177,8 @@ static void allocate(const wasmill_row *row, wasmill_output *out) {
 
 static int deeper(volatile int depth) {
     volatile int frame[64];
-    frame[depth % 64] = depth;
-    return deeper(depth + 1) + frame[depth % 64];
+    frame[(unsigned)depth % 64] = depth;
+    return depth < 0 ? 0 : deeper(depth + 1) + frame[(unsigned)depth % 64];
 }
 
 static void recurse(const wasmill_row *row, wasmill_output *out) {
