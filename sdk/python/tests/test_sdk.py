@@ -71,13 +71,23 @@ class Rows(unittest.TestCase):
         def value(text: bytes | None) -> object:
             return _batch.Row(None, 0, None, text).json()  # type: ignore[arg-type]
 
-        self.assertEqual(value(b' {"a": [1, 2.5, null]} '), {"a": [1, 2.5, None]})
-        for bad in (None, b"", b"{", b'{"a":NaN}', b"Infinity", b"\xff", b"{} x"):
+        for text in (b' {"a": [1, 2.5, null]} ', b'{"a":[1,2.5,null]}', b'\n{"a":[1,2.5e0,null]}'):
+            self.assertEqual(value(text), {"a": [1, 2.5, None]})
+        for bad in (None, b"", b"{", b'{"a":NaN}', b"Infinity", b"\xff", b"{} x", b"{}{}", b" "):
             with self.assertRaises(ValueError, msg=repr(bad)):
                 value(bad)
         self.assertEqual(wasmill.dumps({"é": [1, None, "\U0001f600"]}), '{"é":[1,null,"\U0001f600"]}'.encode())
-        with self.assertRaises(ValueError):
-            wasmill.dumps(float("nan"))
+        written = [wasmill.dumps(one) for one in ("a\"\n\u2028", 1.5, True, {}, [])]
+        self.assertEqual(written, ['"a\\"\\n\u2028"'.encode(), b"1.5", b"true", b"{}", b"[]"])
+        refused: list[tuple[object, type[Exception]]] = [
+            (float("nan"), ValueError),
+            ([float("inf")], ValueError),
+            ({1, 2}, TypeError),
+            ("\ud800", ValueError),
+        ]
+        for one, error in refused:
+            with self.assertRaises(error, msg=repr(one)):
+                wasmill.dumps(one)
 
 
 class Outputs(unittest.TestCase):

@@ -140,6 +140,7 @@ const PYTHON: Language = Language {
                 ("__init__.py", include_str!("../../../../sdk/python/src/wasmill/__init__.py")),
                 ("_batch.py", include_str!("../../../../sdk/python/src/wasmill/_batch.py")),
                 ("_config.py", include_str!("../../../../sdk/python/src/wasmill/_config.py")),
+                ("_json.py", include_str!("../../../../sdk/python/src/wasmill/_json.py")),
                 ("_module.py", include_str!("../../../../sdk/python/src/wasmill/_module.py")),
                 ("_output.py", include_str!("../../../../sdk/python/src/wasmill/_output.py")),
                 ("_raw.py", include_str!("../../../../sdk/python/src/wasmill/_raw.py")),

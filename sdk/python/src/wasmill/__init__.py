@@ -49,8 +49,9 @@ Try it without a host: ``wasmill.testing``.
 from . import log, metrics
 from ._batch import Batch, Header, Row
 from ._config import Config, ConfigError, Plan, Reads, Setting
+from ._json import dumps
 from ._module import Error, Fatal, Module, Retry, module
-from ._output import KEPT, Op, Output, dumps
+from ._output import KEPT, Op, Output
 
 __version__ = "0.1.0"
 

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
-from . import _raw
-
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
-
-
-_decode = json.JSONDecoder(parse_constant=_no_constant).decode
+from . import _json, _raw
 
 
 class Header(NamedTuple):
@@ -80,7 +71,7 @@ class Row:
         """
         if self.value is None:
             raise ValueError("the value is null")
-        return _decode(self.value.decode())
+        return _json.loads(self.value.decode())
 
     def __repr__(self) -> str:
         return f"Row(index={self.index}, key={self.key!r}, value={self.value!r})"

@@ -3,7 +3,6 @@ nothing back."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from itertools import accumulate
@@ -14,16 +13,6 @@ from ._batch import Batch, Header, Row
 
 T = TypeVar("T")
 Bytes = bytes | bytearray | memoryview
-
-_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False, allow_nan=False).encode
-
-
-def dumps(value: Any) -> bytes:
-    """Compact JSON in UTF-8, by the standard library: for ``out.keep(row, value=wasmill.dumps(...))``.
-
-    Raises ``ValueError`` for numbers that JSON does not have (NaN, infinity), ``TypeError`` for what is no JSON at all.
-    """
-    return _encode(value).encode()
 
 
 class Op(Enum):
