@@ -77,7 +77,8 @@ class Rows(unittest.TestCase):
             with self.assertRaises(ValueError, msg=repr(bad)):
                 value(bad)
         self.assertEqual(wasmill.dumps({"é": [1, None, "\U0001f600"]}), '{"é":[1,null,"\U0001f600"]}'.encode())
-        written = [wasmill.dumps(one) for one in ("a\"\n\u2028", 1.5, True, {}, [])]
+        values: list[object] = ["a\"\n\u2028", 1.5, True, {}, []]
+        written = [wasmill.dumps(one) for one in values]
         self.assertEqual(written, ['"a\\"\\n\u2028"'.encode(), b"1.5", b"true", b"{}", b"[]"])
         refused: list[tuple[object, type[Exception]]] = [
             (float("nan"), ValueError),
