@@ -69,10 +69,10 @@ pub(in crate::cli) fn dev(asked: &Dev) -> Result<ExitCode, Failure> {
             // A build writes too, and an editor may write what is there: only what differs is a change.
             let now = Files::of(&folder);
             let changed = now.changed(&seen);
+            let more = if changed.len() > 1 { format!(" and {} more", changed.len() - 1) } else { String::new() };
+            let says = changed.first().map(|file| format!("{}{more}", file.display()));
             seen = now;
-            if let Some(file) = changed.first() {
-                let more = if changed.len() > 1 { format!(" and {} more", changed.len() - 1) } else { String::new() };
-                let says = format!("{}{more}", file.display());
+            if let Some(says) = says {
                 rounds.say(&Step { step: "changed", ok: true, says, took: Duration::ZERO })?;
                 break;
             }
