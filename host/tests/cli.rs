@@ -171,7 +171,11 @@ fn a_toolchain_that_is_missing_is_named_with_the_command_that_installs_it() {
         let name = format!("my-{language}");
         ok(&wasmill(folder.path(), &["new", language, &name]));
         let mut build = std::process::Command::new(env!("CARGO_BIN_EXE_wasmill"));
-        build.arg("build").current_dir(folder.path().join(&name)).env("PATH", folder.path()).env_remove("WASI_SDK_PATH");
+        build
+            .arg("build")
+            .current_dir(folder.path().join(&name))
+            .env("PATH", folder.path())
+            .env_remove("WASI_SDK_PATH");
         refused(&build.output().expect("it runs"), 1, command);
     }
 }

@@ -81,6 +81,7 @@ impl Slot {
                 lag: None,
                 rebalances: 0,
                 recycled: 0,
+                swap_gaps: None,
                 sinks: BTreeMap::new(),
                 partitions: Partitions::new(),
                 began: None,

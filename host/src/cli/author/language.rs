@@ -223,7 +223,8 @@ mod tests {
     fn every_source_of_pythons_sdk_is_laid_beside_a_module() {
         let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sdk/python/src/wasmill");
         let entries = std::fs::read_dir(package).expect("the package").map(|entry| entry.expect("an entry").path());
-        let files = entries.filter(|path| path.is_file()).filter_map(|path| path.file_name()?.to_str().map(str::to_owned));
+        let files =
+            entries.filter(|path| path.is_file()).filter_map(|path| path.file_name()?.to_str().map(str::to_owned));
         let laid = PYTHON.kits.iter().flat_map(|kit| kit.files).map(|(name, _)| (*name).to_owned());
         let laid = laid.filter(|name| !name.starts_with("LICENSE"));
         assert_eq!(files.collect::<BTreeSet<_>>(), laid.collect::<BTreeSet<_>>());

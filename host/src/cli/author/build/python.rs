@@ -87,9 +87,8 @@ pub(in crate::cli::author) fn build(folder: &Path) -> Result<Built, Failure> {
 
 fn read(file: &Path) -> Result<Manifest, Failure> {
     let text = fs::read_to_string(file).map_err(|error| Failure::failed(format!("{}: {error}", shown(file))))?;
-    toml::from_str(&text).map_err(|error| {
-        Failure::new(Kind::Usage, format!("{}: {}", shown(file), error.to_string().trim_end()))
-    })
+    toml::from_str(&text)
+        .map_err(|error| Failure::new(Kind::Usage, format!("{}: {}", shown(file), error.to_string().trim_end())))
 }
 
 #[cfg(test)]
