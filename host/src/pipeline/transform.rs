@@ -95,7 +95,7 @@ impl Transformer {
 
     /// Starts the instance ahead of the first batch.
     pub(super) fn warm_up(&mut self) -> Result<(), StartError> {
-        self.ready().map(drop)
+        self.ready().map(|_| ())
     }
 
     fn ready(&mut self) -> Result<&mut Running, StartError> {
