@@ -226,6 +226,69 @@ fn a_new_ts_cdc_project_builds_and_passes_its_cases() {
 }
 
 #[test]
+fn new_c_projects_build_and_pass_their_cases() {
+    ["blank", "log-clean", "router", "cdc"].iter().for_each(|template| builds_and_passes("c", template));
+}
+
+#[test]
+fn a_new_python_blank_project_builds_and_passes_its_cases() {
+    builds_and_passes("python", "blank");
+}
+
+#[test]
+fn a_new_python_router_project_builds_and_passes_its_cases() {
+    builds_and_passes("python", "router");
+}
+
+#[test]
+fn a_new_python_cdc_project_builds_and_passes_its_cases() {
+    builds_and_passes("python", "cdc");
+}
+
+/// `scripts/guests/languages.sh` built them as `wasmill new` makes them.
+#[test]
+fn new_log_clean_projects_pass_their_cases() {
+    for language in ["c", "python"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let project = new_project(folder.path(), language, "log-clean");
+        let module = guest(&format!("log-clean-{language}")).display().to_string();
+        let said = ok(&wasmill(&project, &["test", "--module", &module]));
+        assert_eq!(said, "first: ok\n1 passed, 0 failed\n");
+    }
+}
+
+#[test]
+fn a_toolchain_that_is_missing_is_named_with_the_command_that_installs_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (language, command) in
+        [("c", "`pip install ziglang==0.17.1`"), ("python", "`pip install componentize-py==0.25.1`")]
+    {
+        let name = format!("my-{language}");
+        ok(&wasmill(folder.path(), &["new", language, &name]));
+        let mut build = std::process::Command::new(env!("CARGO_BIN_EXE_wasmill"));
+        build
+            .arg("build")
+            .current_dir(folder.path().join(&name))
+            .env("PATH", folder.path())
+            .env_remove("WASI_SDK_PATH");
+        refused(&build.output().expect("it runs"), 1, command);
+    }
+}
+
+#[test]
+fn what_a_compiler_refuses_is_said_in_its_own_words() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let project = new_project(folder.path(), "c", "blank");
+    fs::write(project.join("src/more.c"), "int more(void) { return nothing; }\n").expect("written");
+    let output = author("c", &project, "\"$wasm\" build");
+    refused(&output, 1, "src/more.c:1:");
+    refused(&output, 1, "the C compiler did not build the module");
+    let project = new_project(folder.path(), "python", "router");
+    fs::write(project.join("main.py"), "import nothing_of_this_name\n").expect("written");
+    refused(&author("python", &project, "\"$wasm\" build"), 1, "nothing_of_this_name");
+}
+
+#[test]
 fn inspect_says_what_is_granted() {
     let file = guest("filter").display().to_string();
     let said = ok(&wasmill(&root(), &["inspect", &file]));

@@ -3,7 +3,10 @@
 //! A language is one entry of [`LANGUAGES`], one file `build/LANG.rs` that knows its toolchain, and one folder of
 //! templates (`sdk/template/README.md` says what is in it).
 
+mod c;
 mod go;
+mod js;
+mod python;
 
 use std::path::Path;
 
@@ -12,7 +15,7 @@ use include_dir::{Dir, include_dir};
 
 use super::{
     super::output::{Failure, Kind},
-    build::{Built, js, rust},
+    build::{Built, rust},
     shown,
 };
 
@@ -60,7 +63,7 @@ pub(super) struct Kit {
 /// What `new` can begin with.
 pub(in crate::cli) const TEMPLATES: [&str; 4] = ["blank", "log-clean", "router", "cdc"];
 
-static LANGUAGES: &[Language] = &[RUST, go::GO, JS, TS];
+static LANGUAGES: &[Language] = &[RUST, go::GO, js::JS, js::TS, c::C, python::PYTHON];
 
 const RUST: Language = Language {
     name: "rust",
@@ -95,50 +98,6 @@ const RUST: Language = Language {
     source: "src/lib.rs",
     setup: "rustup target add wasm32-wasip2",
 };
-
-const JS: Language = Language {
-    name: "js",
-    title: "JavaScript",
-    marks: &["package.json"],
-    build: js::build,
-    templates: &include_dir!("$CARGO_MANIFEST_DIR/../sdk/js/template/js"),
-    kits: NPM,
-    taken: NPM_TAKEN,
-    source: "src/module.js",
-    setup: "npm install",
-};
-
-const TS: Language = Language {
-    name: "ts",
-    title: "TypeScript",
-    marks: &["package.json", "tsconfig.json"],
-    build: js::build,
-    templates: &include_dir!("$CARGO_MANIFEST_DIR/../sdk/js/template/ts"),
-    kits: NPM,
-    taken: NPM_TAKEN,
-    source: "src/module.ts",
-    setup: "npm install",
-};
-
-/// The package of JavaScript and TypeScript. It has no build step: what is laid is what is published.
-const NPM: &[Kit] = &[Kit {
-    word: "sdk",
-    folder: "wasmill-sdk",
-    template: None,
-    manifest: Some(("package.json", include_str!("../../../../sdk/js/package.json"))),
-    files: &[LICENSES[0], LICENSES[1], ("README.md", include_str!("../../../../sdk/js/README.md"))],
-    folders: &[
-        ("guest", include_dir!("$CARGO_MANIFEST_DIR/../sdk/js/guest")),
-        ("src", include_dir!("$CARGO_MANIFEST_DIR/../sdk/js/src")),
-        ("tool", include_dir!("$CARGO_MANIFEST_DIR/../sdk/js/tool")),
-        ("types", include_dir!("$CARGO_MANIFEST_DIR/../sdk/js/types")),
-        ("wit", include_dir!("$CARGO_MANIFEST_DIR/../sdk/js/wit")),
-    ],
-    checkout: (".", "package.json"),
-}];
-
-/// npm refuses a package that is called as one of its own dependencies.
-const NPM_TAKEN: &[&str] = &["componentize-qjs", "esbuild", "node-modules", "typescript"];
 
 /// Of everything that is laid beside a module.
 const LICENSES: &[(&str, &str)] = &[
@@ -199,6 +158,18 @@ mod tests {
                 assert!(language.templates.get_dir(folder).is_some(), "{}: no template `{folder}`", language.name);
             }
         }
+    }
+
+    /// They are named one by one: one that is forgotten would be missed in projects alone.
+    #[test]
+    fn every_source_of_pythons_sdk_is_laid_beside_a_module() {
+        let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sdk/python/src/wasmill");
+        let entries = std::fs::read_dir(package).expect("the package").map(|entry| entry.expect("an entry").path());
+        let files =
+            entries.filter(|path| path.is_file()).filter_map(|path| path.file_name()?.to_str().map(str::to_owned));
+        let laid = PYTHON.kits.iter().flat_map(|kit| kit.files).map(|(name, _)| (*name).to_owned());
+        let laid = laid.filter(|name| !name.starts_with("LICENSE"));
+        assert_eq!(files.collect::<BTreeSet<_>>(), laid.collect::<BTreeSet<_>>());
     }
 
     #[test]
