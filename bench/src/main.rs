@@ -8,7 +8,9 @@
 //! A figure is never asserted in a test: it is measured, with its spread, and written down.
 
 mod boundary;
+mod counts;
 mod e2e;
+mod json;
 mod machine;
 mod measure;
 mod page;
@@ -38,12 +40,19 @@ struct Args {
 enum Bench {
     /// The crossing host -> module -> host, in nanoseconds per record: columns against records
     Boundary(boundary::Args),
+    /// Instructions of the hot path, against the baseline: fails where it takes more
+    Counts(counts::Args),
+    /// Cleansing JSON in a module and natively, in nanoseconds per record
+    Json(json::Args),
     /// Kafka -> module -> Kafka against other programs: records per second, CPU-seconds per million records
     E2e(e2e::Args),
     /// Kafka -> module -> Kafka: how long a record is under way
     Latency(e2e::latency::Args),
     /// Write docs/performance.md from the files of results
     Page(page::Args),
+    /// What is counted: started under valgrind by `counts`
+    #[command(hide = true)]
+    RunCases { modules: PathBuf, cache: PathBuf },
     /// Compile a component, with limits: started by the engine itself
     #[command(hide = true)]
     CompileWorker { input: PathBuf, output: PathBuf, memory: u64, cpu_seconds: u64 },
@@ -53,6 +62,17 @@ fn main() -> anyhow::Result<()> {
     let Args { report, bench } = Args::parse();
     match bench {
         Bench::Boundary(args) => report::publish("boundary", &report, || boundary::run(&args)),
+        Bench::Counts(args) => {
+            let mut verdict = Ok(());
+            report::publish("counts", &report, || {
+                let counts = counts::run(&args)?;
+                verdict = counts.verdict();
+                Ok(counts)
+            })?;
+            verdict
+        }
+        Bench::RunCases { modules, cache } => counts::run_cases(&modules, &cache),
+        Bench::Json(args) => report::publish("json", &report, || json::run(&args)),
         Bench::Latency(args) => report::publish("latency", &report, || e2e::latency::run(&args)),
         Bench::Page(args) => page::run(&args, &report.results),
         Bench::E2e(args) => report::publish("e2e", &report, || e2e::run(&args)),
