@@ -1,6 +1,7 @@
 //! Runs this program under valgrind, and reads what callgrind wrote.
 
 use std::{
+    collections::BTreeMap,
     env, fs,
     path::Path,
     process::{Command, Output},
@@ -8,22 +9,38 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 
-use super::{Baseline, case};
+use super::case;
 
 /// Why counts of this machine could not be compared with those of others.
-pub(super) fn unfit() -> Option<&'static str> {
+pub(super) fn unfit() -> Option<String> {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") {
         return None;
     }
-    Some("the baseline is for x86-64 with AVX2, which valgrind shows to programs as one and the same processor")
+    Some("it is for x86-64 with AVX2, which valgrind shows to programs as one and the same processor".into())
+}
+
+/// What makes the code that is counted, and who counts.
+///
+/// # Errors
+/// One of them cannot be asked.
+pub(super) fn tools() -> anyhow::Result<String> {
+    let ask = |program: &str, argument: &str| {
+        let said = Command::new(program).arg(argument).output().with_context(|| {
+            format!("{program} cannot be started: scripts/valgrind.sh installs what is missing on Debian, as root")
+        })?;
+        let line = String::from_utf8_lossy(&said.stdout).lines().next().unwrap_or_default().trim().to_owned();
+        anyhow::Ok(line)
+    };
+    let (cc, libc) = (ask("cc", "--version")?, ask("getconf", "GNU_LIBC_VERSION")?);
+    Ok([env!("BENCH_RUSTC"), &cc, &libc, &ask("valgrind", "--version")?].join(", "))
 }
 
 /// Instructions by case.
 ///
 /// # Errors
 /// Valgrind is missing or fails, or a case does.
-pub(super) fn count(modules: &Path) -> anyhow::Result<Baseline> {
+pub(super) fn count(modules: &Path) -> anyhow::Result<BTreeMap<String, f64>> {
     let folder = tempfile::tempdir().context("no temporary folder")?;
     let program = env::current_exe().context("no path of this program")?;
     let valgrind = |options: &[&str]| {
@@ -31,9 +48,7 @@ pub(super) fn count(modules: &Path) -> anyhow::Result<Baseline> {
         command.args(options).arg(&program).arg("run-cases").arg(modules).arg(folder.path().join("cache"));
         // What mimalloc gives back to the system would follow the clock.
         command.env("MIMALLOC_PURGE_DELAY", "-1").env_remove("RUST_LOG");
-        let said = command.output().context(
-            "valgrind cannot be started: install it (on Debian, as root: apt-get install valgrind libc6-dbg)",
-        )?;
+        let said = command.output().context("valgrind cannot be started")?;
         ensure!(said.status.success(), "{command:?} failed:\n{}", words(&said));
         anyhow::Ok(())
     };
@@ -48,7 +63,7 @@ pub(super) fn count(modules: &Path) -> anyhow::Result<Baseline> {
         &format!("--dump-after={function}"),
         &format!("--callgrind-out-file={}", out.display()),
     ])?;
-    let mut counts = Baseline::new();
+    let mut counts = BTreeMap::new();
     for (index, case) in case::CASES.iter().enumerate() {
         let path = out.with_extension((index + 1).to_string());
         let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;

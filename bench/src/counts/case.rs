@@ -39,10 +39,9 @@ impl Case {
 }
 
 /// In the order in which they run.
-pub(super) const CASES: [Case; 6] = [
+pub(super) const CASES: [Case; 5] = [
     Case { name: "pack: values, 100 B", start: |_, _| Ok(Box::new(Pack::new(Content::Text, VALUES))) },
     Case { name: "pack: everything, 100 B", start: |_, _| Ok(Box::new(Pack::new(Content::Text, Reads::ALL))) },
-    Case { name: "boundary: rejects, 100 B", start: |engine, modules| module(engine, modules, Content::Text, &[]) },
     Case { name: "boundary: written back, 100 B", start: |engine, modules| module(engine, modules, Content::Kinds, &[]) },
     Case { name: "boundary: JSON cleansed", start: |engine, modules| module(engine, modules, Content::Log, &CLEANSE) },
     Case { name: "ledger: two deliveries of a batch", start: |_, _| Ok(Box::new(Deliveries::default())) },

@@ -48,6 +48,7 @@
 //!   escapes and by [`Value::raw`] for a container that was changed.
 
 mod copy;
+mod few;
 mod find;
 mod object;
 mod path;

@@ -3,36 +3,42 @@
 use std::mem;
 
 use super::{
-    scan::Container,
-    tree::{Member, Node, Span, Tree},
+    few,
+    tree::{Node, Span, Tree},
 };
 
 impl Tree {
     /// Appends a value as it is now.
     pub(super) fn write(&self, text: &[u8], node: Node, out: &mut Vec<u8>) {
         match node {
-            Node::Text(span) => out.extend_from_slice(self.bytes(text, span)),
+            Node::Text(span) => few::append(out, self.bytes(text, span)),
             Node::Table(table) => self.write_table(text, table, out),
         }
     }
 
-    fn write_table(&self, text: &[u8], number: u32, out: &mut Vec<u8>) {
-        let Some(table) = self.table(number) else { return };
-        let members = self.own(table);
+    fn write_table(&self, text: &[u8], table: u32, out: &mut Vec<u8>) {
+        let Some(table) = self.table(table) else { return };
+        let own = self.own(table);
         let bracket = table.span.begin + 1;
+        // The first has no comma before it, wherever it stood; those that were added begin with theirs.
+        let mut first =
+            Some(own.first().map_or(Span { begin: bracket, end: bracket }, |first| Span {
+                begin: first.lead,
+                end: first.name.begin,
+            }));
         let mut copier = Copier { tree: self, text, pending: Span { begin: table.span.begin, end: bracket }, out };
-        let mut is_first = true;
-        for member in members.iter().filter(|member| !member.is_removed()) {
-            let change = self.change(member);
+        for member in own.iter().chain(self.added(table).map(|(_, member)| member)) {
+            if member.is_removed() {
+                continue;
+            }
+            let change = self.changed(member);
             // The usual case: what is not changed follows on what is not changed.
             if change.is_none() && copier.pending.end == member.lead {
                 copier.pending.end = member.value.end;
-                is_first = false;
+                first = None;
                 continue;
             }
-            // The first has no comma before it.
-            let lead = if mem::take(&mut is_first) { members.first().unwrap_or(member) } else { member };
-            copier.copy(Span { begin: lead.lead, end: lead.name.begin });
+            copier.copy(mem::take(&mut first).unwrap_or(Span { begin: member.lead, end: member.name.begin }));
             copier.copy(change.and_then(|change| change.name).unwrap_or(member.name));
             copier.copy(Span { begin: member.name.end, end: member.value.begin });
             match change.and_then(|change| change.value).unwrap_or(Node::Text(member.value)) {
@@ -43,19 +49,7 @@ impl Tree {
                 }
             }
         }
-        for slot in self.added(number, table) {
-            copier.flush();
-            let out = &mut *copier.out;
-            if !mem::take(&mut is_first) {
-                out.push(b',');
-            }
-            out.extend_from_slice(self.name(text, slot).0);
-            if table.of == Container::Object {
-                out.push(b':');
-            }
-            self.value(slot).into_iter().for_each(|value| self.write(text, value, out));
-        }
-        let tail = members.last().map_or(bracket, |member: &Member| member.value.end);
+        let tail = own.last().map_or(bracket, |last| last.value.end);
         copier.copy(Span { begin: tail, end: table.span.end });
         copier.flush();
     }
@@ -79,8 +73,9 @@ impl Copier<'_> {
         self.pending.end = span.end;
     }
 
+    #[inline]
     fn flush(&mut self) {
-        self.out.extend_from_slice(self.tree.bytes(self.text, self.pending));
+        few::append(self.out, self.tree.bytes(self.text, self.pending));
         self.pending.begin = self.pending.end;
     }
 }

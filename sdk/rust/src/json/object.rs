@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{
     path::Path,
     scan::Container,
-    tree::{Node, ROOT, Slot, Tree},
+    tree::{Node, ROOT, Tree},
     value::Value,
     write::ToJson,
 };
@@ -68,8 +68,8 @@ impl<'e> Object<'e> {
         for next in steps {
             let found = self.tree.find(self.text, table, step);
             // Once one is missing, so are all behind it: what is made is never in vain.
-            let slot = found.or_else(|| self.tree.set(self.text, table, step, |out| out.extend_from_slice(b"{}")));
-            let Some(inner) = slot.and_then(|slot| self.tree.open(self.text, slot)) else { return false };
+            let member = found.or_else(|| self.tree.set(self.text, table, step, |out| out.extend_from_slice(b"{}")));
+            let Some(inner) = member.and_then(|member| self.tree.open(self.text, member)) else { return false };
             (table, step) = (inner, next);
         }
         self.tree.set(self.text, table, step, |out| value.write(out)).is_some()
@@ -78,14 +78,14 @@ impl<'e> Object<'e> {
     /// Keeps the members for which `keep` says so, and removes the others.
     pub fn retain(&mut self, mut keep: impl FnMut(&str, Value<'_>) -> bool) {
         let mut next = self.tree.first(self.table);
-        while let Some(slot) = next {
-            next = self.tree.next(self.table, slot);
-            let keeps = self.tree.value(slot).is_some_and(|node| {
-                let name = self.tree.decoded_name(self.text, slot);
+        while let Some(member) = next {
+            next = self.tree.next(self.table, member);
+            let keeps = self.tree.value(member).is_some_and(|node| {
+                let name = self.tree.decoded_name(self.text, member);
                 keep(&name, Value::new(self.tree, self.text, node))
             });
             if !keeps {
-                self.tree.remove(slot);
+                self.tree.remove(member);
             }
         }
     }
@@ -93,8 +93,8 @@ impl<'e> Object<'e> {
     /// Calls with the object at the end of a path, or with each object of the array there.
     pub fn within(&mut self, path: impl Path, mut edit: impl FnMut(&mut Object<'_>)) {
         let Some(table) = self.parent(&path).and_then(|(table, step)| {
-            let slot = self.tree.find(self.text, table, step)?;
-            self.tree.open(self.text, slot)
+            let member = self.tree.find(self.text, table, step)?;
+            self.tree.open(self.text, member)
         }) else {
             return;
         };
@@ -102,17 +102,17 @@ impl<'e> Object<'e> {
             return edit(&mut Object { tree: self.tree, text: self.text, table });
         }
         let mut next = self.tree.first(table);
-        while let Some(slot) = next {
-            next = self.tree.next(table, slot);
-            if let Some(table) = self.object(slot) {
+        while let Some(member) = next {
+            next = self.tree.next(table, member);
+            if let Some(table) = self.object(member) {
                 edit(&mut Object { tree: self.tree, text: self.text, table });
             }
         }
     }
 
-    fn object(&mut self, slot: Slot) -> Option<u32> {
-        let value = Value::new(self.tree, self.text, self.tree.value(slot)?);
-        if value.kind() == super::Kind::Object { self.tree.open(self.text, slot) } else { None }
+    fn object(&mut self, member: u32) -> Option<u32> {
+        let value = Value::new(self.tree, self.text, self.tree.value(member)?);
+        if value.kind() == super::Kind::Object { self.tree.open(self.text, member) } else { None }
     }
 
     /// Appends the object as JSON. [`Sent::json`](crate::Sent::json) makes a record's value of it.
@@ -126,8 +126,8 @@ impl<'e> Object<'e> {
         let mut steps = path.steps();
         let (mut table, mut step) = (self.table, steps.next()?);
         for next in steps {
-            let slot = self.tree.find(self.text, table, step)?;
-            table = self.tree.open(self.text, slot)?;
+            let member = self.tree.find(self.text, table, step)?;
+            table = self.tree.open(self.text, member)?;
             step = next;
         }
         Some((table, step))

@@ -123,7 +123,13 @@ impl<'t> Scanner<'t> {
     }
 
     #[inline]
-    fn blanks(&self, mut at: usize) -> usize {
+    fn blanks(&self, at: usize) -> usize {
+        // Mostly there are none.
+        if let Some(..=b' ') = self.peek(at) { self.many_blanks(at) } else { at }
+    }
+
+    #[inline(never)]
+    fn many_blanks(&self, mut at: usize) -> usize {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek(at) {
             at += 1;
         }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::find;
+use super::{few, find};
 
 /// What an escape stands for, and its length. `text` begins with a backslash; an error comes with its offset.
 pub(super) fn escape(text: &[u8]) -> Result<(char, usize), (usize, &'static str)> {
@@ -62,18 +62,19 @@ pub(super) fn decode(mut string: &[u8]) -> Cow<'_, str> {
 /// Whether a judged string, given without its quotes, is this text.
 #[inline]
 pub(super) fn is(string: &[u8], escaped: bool, text: &str) -> bool {
-    if escaped { decode(string) == text } else { string == text.as_bytes() }
+    if escaped && string.contains(&b'\\') { decode(string) == text } else { few::same(string, text.as_bytes()) }
 }
 
 /// Appends a text as a string, with as few escapes as there may be.
+#[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
 pub(super) fn encode(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
     out.reserve(bytes.len() + 2);
     out.push(b'"');
     let mut begin = 0;
-    while begin < bytes.len() {
+    loop {
         let end = find::end(bytes, begin);
-        out.extend_from_slice(bytes.get(begin..end).unwrap_or_default());
+        few::append(out, bytes.get(begin..end).unwrap_or_default());
         let Some(byte) = bytes.get(end) else { break };
         match byte {
             b'"' | b'\\' => out.extend_from_slice(&[b'\\', *byte]),

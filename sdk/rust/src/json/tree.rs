@@ -30,6 +30,11 @@ impl Span {
     pub(super) fn part(self, part: (usize, usize)) -> Self {
         Self::of(part, self.begin as usize)
     }
+
+    #[inline]
+    fn len(self) -> u32 {
+        self.end - self.begin
+    }
 }
 
 /// A value: as it stands, or as a container that was looked into and may have changed.
@@ -39,32 +44,39 @@ pub(super) enum Node {
     Table(u32),
 }
 
+/// A member of an object, or an item of an array, which has an empty name.
 #[derive(Clone, Copy)]
 pub(super) struct Member {
     /// Where what stands before its name begins.
     pub(super) lead: u32,
-    /// With its quotes; empty for an item of an array.
+    /// With its quotes.
     pub(super) name: Span,
     pub(super) value: Span,
-    escaped: bool,
-    /// [`SAME`], [`REMOVED`], or an index into the changes.
+    /// Length of the name with its quotes, where it is plain text; [`LOOK`] or [`REMOVED`].
+    tag: u32,
+    /// Index of its change, or [`NONE`].
     change: u32,
+    /// Of those that were added to a table: the one behind it, or [`NONE`].
+    next: u32,
 }
 
-const SAME: u32 = u32::MAX;
+/// The name has escapes, or is another one by now.
+const LOOK: u32 = u32::MAX;
 const REMOVED: u32 = u32::MAX - 1;
+const NONE: u32 = u32::MAX;
 
 impl Member {
     #[inline]
     fn new(item: Item, base: usize) -> Self {
         let Item { lead, name, escaped, value } = item;
         let (name, value) = (Span::of(name, base), Span::of(value, base));
-        Self { lead: (base + lead) as u32, name, value, escaped, change: SAME }
+        let tag = if escaped { LOOK } else { name.len() };
+        Self { lead: (base + lead) as u32, name, value, tag, change: NONE, next: NONE }
     }
 
     #[inline]
     pub(super) fn is_removed(&self) -> bool {
-        self.change == REMOVED
+        self.tag == REMOVED
     }
 }
 
@@ -74,34 +86,15 @@ pub(super) struct Change {
     pub(super) value: Option<Node>,
 }
 
-/// A member that was not there before. Those of one table are a list, in their order.
-#[derive(Clone, Copy)]
-struct Added {
-    /// With its quotes; empty for an item of an array.
-    name: Span,
-    value: Node,
-    removed: bool,
-    next: u32,
-}
-
-/// Ends a list.
-const NONE: u32 = u32::MAX;
-
 pub(super) struct Table {
     pub(super) of: Container,
     pub(super) span: Span,
-    /// Its stretch of all members.
+    /// The stretch of all members that it was read as.
     first: u32,
     end: u32,
+    /// List of the members that were added.
     first_added: u32,
     last_added: u32,
-}
-
-/// One member of a table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Slot {
-    Own(u32),
-    Added(u32),
 }
 
 #[derive(Default)]
@@ -109,7 +102,6 @@ pub(super) struct Tree {
     tables: Vec<Table>,
     members: Vec<Member>,
     changes: Vec<Change>,
-    added: Vec<Added>,
     /// What was set, as JSON.
     made: Vec<u8>,
 }
@@ -128,11 +120,10 @@ impl Tree {
     /// Reads a document, which must be an object.
     #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
     pub(super) fn read(&mut self, document: &[u8]) -> Result<(), Error> {
-        let Self { tables, members, changes, added, made } = self;
+        let Self { tables, members, changes, made } = self;
         tables.clear();
         members.clear();
         changes.clear();
-        added.clear();
         made.clear();
         let span = Scanner::object(document, |item| members.push(Member::new(item, 0)))?;
         self.end_table(Container::Object, Span::of(span, 0), 0);
@@ -141,8 +132,8 @@ impl Tree {
 
     /// The table of a member's value, which is made where there is none yet. `None`: the value is no container.
     #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
-    pub(super) fn open(&mut self, text: &[u8], slot: Slot) -> Option<u32> {
-        let span = match self.value(slot)? {
+    pub(super) fn open(&mut self, text: &[u8], member: u32) -> Option<u32> {
+        let span = match self.value(member)? {
             Node::Table(table) => return Some(table),
             Node::Text(span) => span,
         };
@@ -161,7 +152,7 @@ impl Tree {
             true
         })?;
         let table = self.end_table(of, span, first);
-        self.set_value(slot, Node::Table(table));
+        self.change(member)?.value = Some(Node::Table(table));
         Some(table)
     }
 
@@ -194,174 +185,151 @@ impl Tree {
     }
 
     /// The members that were read, also those that are removed.
+    #[inline]
     pub(super) fn own(&self, table: &Table) -> &[Member] {
         self.members.get(table.first as usize..table.end as usize).unwrap_or_default()
     }
 
-    pub(super) fn change(&self, member: &Member) -> Option<&Change> {
-        self.changes.get(member.change as usize)
+    /// The members that were added, also those that are removed.
+    pub(super) fn added(&self, table: &Table) -> impl Iterator<Item = (u32, &Member)> {
+        let member = |index: u32| Some((index, self.members.get(index as usize)?));
+        iter::successors(member(table.first_added), move |(_, before)| member(before.next))
     }
 
     /// The members that are there, in order.
-    fn slots(&self, table: u32) -> impl Iterator<Item = Slot> + '_ {
-        iter::successors(self.first(table), move |slot| self.next(table, *slot))
+    fn live(&self, table: u32) -> impl Iterator<Item = u32> + '_ {
+        iter::successors(self.first(table), move |member| self.next(table, *member))
     }
 
-    pub(super) fn first(&self, table: u32) -> Option<Slot> {
-        let table = self.table(table)?;
-        self.from(table, table.first)
+    pub(super) fn first(&self, table: u32) -> Option<u32> {
+        let of = self.table(table)?;
+        self.from(of, if of.first < of.end { of.first } else { of.first_added })
     }
 
     /// The member behind this one, which may be removed itself.
-    pub(super) fn next(&self, table: u32, slot: Slot) -> Option<Slot> {
-        match slot {
-            Slot::Own(member) => self.from(self.table(table)?, member + 1),
-            Slot::Added(added) => self.from_added(self.added.get(added as usize)?.next),
-        }
+    pub(super) fn next(&self, table: u32, member: u32) -> Option<u32> {
+        let of = self.table(table)?;
+        self.from(of, self.behind(of, member)?)
     }
 
-    fn from(&self, table: &Table, member: u32) -> Option<Slot> {
-        let ahead = self.members.get(member as usize..table.end as usize).unwrap_or_default();
-        match ahead.iter().position(|member| !member.is_removed()) {
-            Some(ahead) => Some(Slot::Own(member + ahead as u32)),
-            None => self.from_added(table.first_added),
+    fn behind(&self, table: &Table, member: u32) -> Option<u32> {
+        if !(table.first..table.end).contains(&member) {
+            return self.members.get(member as usize).map(|member| member.next);
         }
+        Some(if member + 1 < table.end { member + 1 } else { table.first_added })
     }
 
-    fn from_added(&self, mut added: u32) -> Option<Slot> {
-        loop {
-            let this = self.added.get(added as usize)?;
-            if !this.removed {
-                return Some(Slot::Added(added));
-            }
-            added = this.next;
+    /// The first that is there, from this one on.
+    fn from(&self, table: &Table, mut member: u32) -> Option<u32> {
+        while self.members.get(member as usize)?.is_removed() {
+            member = self.behind(table, member)?;
         }
+        Some(member)
     }
 
-    /// The members that were added to a table and are there, in order.
-    pub(super) fn added(&self, table: u32, of: &Table) -> impl Iterator<Item = Slot> + '_ {
-        iter::successors(self.from_added(of.first_added), move |slot| self.next(table, *slot))
+    #[inline]
+    pub(super) fn changed(&self, member: &Member) -> Option<&Change> {
+        self.changes.get(member.change as usize)
     }
 
-    pub(super) fn value(&self, slot: Slot) -> Option<Node> {
-        match slot {
-            Slot::Added(added) => self.added.get(added as usize).map(|added| added.value),
-            Slot::Own(member) => self
-                .members
-                .get(member as usize)
-                .map(|member| self.change(member).and_then(|change| change.value).unwrap_or(Node::Text(member.value))),
-        }
+    pub(super) fn value(&self, member: u32) -> Option<Node> {
+        let member = self.members.get(member as usize)?;
+        Some(self.changed(member).and_then(|change| change.value).unwrap_or(Node::Text(member.value)))
     }
 
     /// Name with its quotes, and whether it may have escapes.
-    pub(super) fn name<'a>(&'a self, text: &'a [u8], slot: Slot) -> (&'a [u8], bool) {
-        let named = match slot {
-            Slot::Own(member) => self.members.get(member as usize).map(|member| self.named(member)),
-            Slot::Added(added) => self.added.get(added as usize).map(|added| (added.name, true)),
-        };
-        named.map(|(name, escaped)| (self.bytes(text, name), escaped)).unwrap_or_default()
+    pub(super) fn name<'a>(&'a self, text: &'a [u8], member: &Member) -> (&'a [u8], bool) {
+        let name = self.changed(member).and_then(|change| change.name);
+        (self.bytes(text, name.unwrap_or(member.name)), member.tag == LOOK)
     }
 
-    pub(super) fn decoded_name<'a>(&'a self, text: &'a [u8], slot: Slot) -> Cow<'a, str> {
-        text::decode(unquoted(self.name(text, slot).0))
+    pub(super) fn name_of<'a>(&'a self, text: &'a [u8], member: u32) -> (&'a [u8], bool) {
+        self.members.get(member as usize).map(|member| self.name(text, member)).unwrap_or_default()
     }
 
-    #[inline]
-    fn named(&self, member: &Member) -> (Span, bool) {
-        let name = self.change(member).and_then(|change| change.name);
-        name.map_or((member.name, member.escaped), |name| (name, true))
+    pub(super) fn decoded_name<'a>(&'a self, text: &'a [u8], member: u32) -> Cow<'a, str> {
+        text::decode(unquoted(self.name_of(text, member).0))
     }
 
-    #[inline]
-    fn member_is(&self, text: &[u8], member: &Member, name: &str) -> bool {
-        let (span, escaped) = self.named(member);
-        // Most names are told apart by their length.
-        (escaped || (span.end - span.begin) as usize == name.len() + 2)
-            && !member.is_removed()
-            && text::is(unquoted(self.bytes(text, span)), escaped, name)
+    /// Most names are told apart by their length. One that is removed has none.
+    #[inline(always)]
+    fn is(&self, text: &[u8], member: &Member, name: &str) -> bool {
+        let may_be = member.tag as usize == name.len() + 2 || member.tag == LOOK;
+        may_be && self.is_indeed(text, member, name)
     }
 
-    fn added_is(&self, text: &[u8], slot: Slot, name: &str) -> bool {
-        let (quoted, escaped) = self.name(text, slot);
+    #[inline(never)]
+    fn is_indeed(&self, text: &[u8], member: &Member, name: &str) -> bool {
+        let (quoted, escaped) = self.name(text, member);
         text::is(unquoted(quoted), escaped, name)
     }
 
     /// A member by name, the last of that name; or an item by number.
-    pub(super) fn find(&self, text: &[u8], table: u32, step: &str) -> Option<Slot> {
+    pub(super) fn find(&self, text: &[u8], table: u32, step: &str) -> Option<u32> {
         let of = self.table(table)?;
         if of.of == Container::Array {
-            return self.slots(table).nth(step.parse().ok()?);
+            return self.item(table, step);
         }
-        let added = self.added(table, of).filter(|slot| self.added_is(text, *slot, step)).last();
-        let own = || self.own(of).iter().rposition(|member| self.member_is(text, member, step));
-        added.or_else(|| own().map(|index| Slot::Own(of.first + index as u32)))
+        if of.first_added != NONE
+            && let Some(added) = self.find_added(text, of, step)
+        {
+            return Some(added);
+        }
+        let own = self.own(of).iter().rposition(|member| self.is(text, member, step));
+        own.map(|index| of.first + index as u32)
+    }
+
+    #[inline(never)]
+    fn find_added(&self, text: &[u8], table: &Table, step: &str) -> Option<u32> {
+        self.added(table).filter(|(_, member)| self.is(text, member, step)).last().map(|(index, _)| index)
+    }
+
+    #[inline(never)]
+    fn item(&self, table: u32, step: &str) -> Option<u32> {
+        self.live(table).nth(step.parse().ok()?)
     }
 }
 
 /// Changing.
 impl Tree {
-    fn make(&mut self, text: &[u8], write: impl FnOnce(&mut Vec<u8>)) -> Span {
-        let begin = self.made.len();
-        write(&mut self.made);
-        Span::of((begin, self.made.len()), text.len())
-    }
-
-    fn changed(&mut self, member: u32) -> Option<&mut Change> {
+    fn change(&mut self, member: u32) -> Option<&mut Change> {
         let member = self.members.get_mut(member as usize)?;
-        if member.change == SAME {
+        if member.change == NONE {
             member.change = self.changes.len() as u32;
             self.changes.push(Change::default());
         }
         self.changes.get_mut(member.change as usize)
     }
 
-    fn set_value(&mut self, slot: Slot, value: Node) {
-        match slot {
-            Slot::Own(member) => self.changed(member).into_iter().for_each(|change| change.value = Some(value)),
-            Slot::Added(added) => self.added.get_mut(added as usize).into_iter().for_each(|added| added.value = value),
-        }
-    }
-
-    fn set_name(&mut self, slot: Slot, name: Span) {
-        match slot {
-            Slot::Own(member) => self.changed(member).into_iter().for_each(|change| change.name = Some(name)),
-            Slot::Added(added) => self.added.get_mut(added as usize).into_iter().for_each(|added| added.name = name),
-        }
-    }
-
-    pub(super) fn remove(&mut self, slot: Slot) {
-        match slot {
-            Slot::Own(member) => {
-                self.members.get_mut(member as usize).into_iter().for_each(|member| member.change = REMOVED);
-            }
-            Slot::Added(added) => {
-                self.added.get_mut(added as usize).into_iter().for_each(|added| added.removed = true);
-            }
+    pub(super) fn remove(&mut self, member: u32) {
+        if let Some(member) = self.members.get_mut(member as usize) {
+            member.tag = REMOVED;
         }
     }
 
     /// Removes every member of that name but `spared`, or the item of that number. True: there was one.
-    pub(super) fn remove_all(&mut self, text: &[u8], table: u32, step: &str, spared: Option<Slot>) -> bool {
-        if self.container(table) == Container::Array {
-            let found = self.find(text, table, step);
-            found.into_iter().for_each(|slot| self.remove(slot));
+    pub(super) fn remove_all(&mut self, text: &[u8], table: u32, step: &str, spared: Option<u32>) -> bool {
+        let Some(of) = self.table(table) else { return false };
+        if of.of == Container::Array {
+            let found = self.item(table, step);
+            found.into_iter().for_each(|item| self.remove(item));
             return found.is_some();
         }
-        let Some(&Table { first, end, first_added, .. }) = self.table(table) else { return false };
-        let mut found = false;
-        for index in first..end {
-            let slot = Slot::Own(index);
-            let is = self.members.get(index as usize).is_some_and(|member| self.member_is(text, member, step));
-            if is && Some(slot) != spared {
-                self.remove(slot);
+        let (first, mut added) = (of.first, of.first_added);
+        let (mut ahead, mut found) = (self.own(of), false);
+        while let Some(index) = ahead.iter().rposition(|member| self.is(text, member, step)) {
+            let member = first + index as u32;
+            if Some(member) != spared {
+                self.remove(member);
                 found = true;
             }
+            ahead = self.members.get(first as usize..member as usize).unwrap_or_default();
         }
-        let mut added = self.from_added(first_added);
-        while let Some(slot) = added {
-            added = self.next(table, slot);
-            if self.added_is(text, slot, step) && Some(slot) != spared {
-                self.remove(slot);
+        while let Some(member) = self.members.get(added as usize) {
+            let (this, is) = (added, self.is(text, member, step));
+            added = member.next;
+            if is && Some(this) != spared {
+                self.remove(this);
                 found = true;
             }
         }
@@ -373,48 +341,73 @@ impl Tree {
         if self.container(table) == Container::Array {
             return false;
         }
-        let Some(slot) = self.find(text, table, from) else { return false };
-        self.remove_all(text, table, from, Some(slot));
-        self.remove_all(text, table, to, Some(slot));
-        let name = self.make(text, |out| text::encode(to, out));
-        self.set_name(slot, name);
+        let Some(member) = self.find(text, table, from) else { return false };
+        self.remove_all(text, table, from, Some(member));
+        self.remove_all(text, table, to, Some(member));
+        let begin = self.made.len();
+        text::encode(to, &mut self.made);
+        let name = Span::of((begin, self.made.len()), text.len());
+        self.change(member).into_iter().for_each(|change| change.name = Some(name));
+        self.members.get_mut(member as usize).into_iter().for_each(|member| member.tag = LOOK);
         true
     }
 
     /// Gives a member a value, or adds it behind the others; an item as well, where its number is the next. `None`: it
     /// is not.
-    pub(super) fn set(
+    #[inline]
+    pub(super) fn set(&mut self, text: &[u8], table: u32, step: &str, write: impl FnOnce(&mut Vec<u8>)) -> Option<u32> {
+        let Some(member) = self.find(text, table, step) else {
+            let (lead, name) = self.lead(text, table, step)?;
+            return self.add(text, table, lead, name, write);
+        };
+        if self.container(table) == Container::Object {
+            self.remove_all(text, table, step, Some(member));
+        }
+        let begin = self.made.len();
+        write(&mut self.made);
+        let value = Span::of((begin, self.made.len()), text.len());
+        self.change(member)?.value = Some(Node::Text(value));
+        Some(member)
+    }
+
+    /// Begins a member behind the others as it will be written: a comma and the name. Answers where both begin.
+    fn lead(&mut self, text: &[u8], table: u32, step: &str) -> Option<(usize, usize)> {
+        let of = self.container(table);
+        if of == Container::Array && step.parse() != Ok(self.live(table).count()) {
+            return None;
+        }
+        let begin = self.made.len();
+        self.made.push(b',');
+        if of == Container::Object {
+            text::encode(step, &mut self.made);
+        }
+        Some((text.len() + begin, text.len() + begin + 1))
+    }
+
+    #[inline]
+    fn add(
         &mut self,
         text: &[u8],
         table: u32,
-        step: &str,
+        lead: usize,
+        name: usize,
         write: impl FnOnce(&mut Vec<u8>),
-    ) -> Option<Slot> {
-        let of = self.container(table);
-        let found = self.find(text, table, step);
-        if found.is_none() && of == Container::Array && step.parse() != Ok(self.slots(table).count()) {
-            return None;
+    ) -> Option<u32> {
+        let name = (name, text.len() + self.made.len());
+        if name.0 < name.1 {
+            self.made.push(b':');
         }
-        let value = Node::Text(self.make(text, write));
-        if let Some(slot) = found {
-            if of == Container::Object {
-                self.remove_all(text, table, step, Some(slot));
-            }
-            self.set_value(slot, value);
-            return Some(slot);
-        }
-        let name = match of {
-            Container::Object => self.make(text, |out| text::encode(step, out)),
-            Container::Array => self.make(text, |_| ()),
-        };
-        let added = self.added.len() as u32;
-        self.added.push(Added { name, value, removed: false, next: NONE });
+        let begin = text.len() + self.made.len();
+        write(&mut self.made);
+        let item = Item { lead, name, escaped: true, value: (begin, text.len() + self.made.len()) };
+        let member = self.members.len() as u32;
+        self.members.push(Member::new(item, 0));
         let table = self.tables.get_mut(table as usize)?;
-        match self.added.get_mut(table.last_added as usize) {
-            Some(last) => last.next = added,
-            None => table.first_added = added,
+        match self.members.get_mut(table.last_added as usize) {
+            Some(last) => last.next = member,
+            None => table.first_added = member,
         }
-        table.last_added = added;
-        Some(Slot::Added(added))
+        table.last_added = member;
+        Some(member)
     }
 }

@@ -6,7 +6,7 @@ use super::{
     path::Path,
     scan::{Container, Scanner},
     text,
-    tree::{Node, Slot, Span, Tree, unquoted},
+    tree::{Node, Span, Tree, unquoted},
 };
 
 /// What a value is.
@@ -108,8 +108,8 @@ impl<'a> Value<'a> {
     #[inline]
     fn step(self, step: &str) -> Option<Value<'a>> {
         if let Node::Table(table) = self.node {
-            let slot = self.tree.find(self.text, table, step)?;
-            return Some(Self { node: self.tree.value(slot)?, ..self });
+            let member = self.tree.find(self.text, table, step)?;
+            return Some(Self { node: self.tree.value(member)?, ..self });
         }
         match self.kind() {
             Kind::Array => self.items().nth(step.parse().ok()?),
@@ -168,7 +168,7 @@ struct Walk<'a> {
 }
 
 enum At<'a> {
-    Table { table: u32, next: Option<Slot> },
+    Table { table: u32, next: Option<u32> },
     Text { scanner: Scanner<'a>, of: Container, span: Span, at: usize },
 }
 
@@ -179,10 +179,10 @@ impl<'a> Iterator for Walk<'a> {
         let Self { tree, text, at } = self;
         let (name, node) = match at {
             At::Table { table, next } => {
-                let slot = (*next)?;
-                *next = tree.next(*table, slot);
-                let (quoted, escaped) = tree.name(text, slot);
-                (Name { quoted, escaped }, tree.value(slot)?)
+                let member = (*next)?;
+                *next = tree.next(*table, member);
+                let (quoted, escaped) = tree.name_of(text, member);
+                (Name { quoted, escaped }, tree.value(member)?)
             }
             At::Text { scanner, of, span, at } => {
                 let mut found = None;
