@@ -248,7 +248,6 @@ impl<'t> Scanner<'t> {
     #[inline(never)]
     fn unusual_string(&mut self, begin: usize, mut at: usize) -> Next {
         self.unusual = true;
-        let mut ascii = true;
         loop {
             match self.peek(at) {
                 Some(b'"') => break,
@@ -256,13 +255,13 @@ impl<'t> Scanner<'t> {
                     Ok((_, len)) => at += len,
                     Err((offset, what)) => return self.fail(at + offset, what),
                 },
-                Some(0x80..) => ascii = false,
+                Some(0x80..) => {}
                 Some(_) => return self.fail(at, "a control character that is not escaped"),
                 None => return self.fail(at, "a string without its closing quote"),
             }
             at = find::end(self.text, at);
         }
-        if !ascii && let Err(error) = std::str::from_utf8(self.text.get(begin..at).unwrap_or_default()) {
+        if let Err(error) = std::str::from_utf8(self.text.get(begin..at).unwrap_or_default()) {
             return self.fail(begin + error.valid_up_to(), "a string that is not UTF-8");
         }
         next(at + 1)

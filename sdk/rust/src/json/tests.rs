@@ -198,6 +198,7 @@ fn errors_say_what_and_where() {
         assert_eq!(refused(document), error, "{document}");
     }
     assert_eq!(refused(b"{\"a\":\"aaaa\xff\"}"), "a string that is not UTF-8 at byte 10");
+    assert_eq!(refused(b"{\"a\":\"\\n\xff\"}"), "a string that is not UTF-8 at byte 8");
     assert_eq!(Raw::new("1 2").map(drop).expect_err("refused").position(), 2);
 }
 

@@ -26,7 +26,8 @@ fn value() -> impl Strategy<Value = Value> {
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
         any::<u64>().prop_map(Value::from),
-        (-1e9..1e9).prop_map(Value::from),
+        // Such as `serde_json` reads again as they are.
+        any::<i32>().prop_map(|quarters| Value::from(f64::from(quarters) / 4.0)),
         text().prop_map(Value::from),
     ];
     leaf.prop_recursive(4, 40, 6, |inner| {
