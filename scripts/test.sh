@@ -10,6 +10,14 @@ scripts/valgrind.sh
 scripts/services/install.sh kafka elasticsearch redis secured mariadb maxwell
 # One profile for tests and binaries: nothing is built twice.
 cargo build --release --locked --workspace
+scripts/guests/languages.sh
 cargo test --release --locked --workspace "$@"
 # The hot path takes no more instructions than it did: bench/README.md, `counts`.
 "${CARGO_TARGET_DIR:-target}/release/wasmill-bench" counts
+(
+    root=$PWD folder=$PWD/sdk/js
+    # shellcheck source=/dev/null
+    . scripts/guests/languages/js.sh
+    npm --prefix sdk/js run check
+    npm --prefix sdk/js test
+)

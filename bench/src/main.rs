@@ -1,6 +1,7 @@
 //! Measures Wasmill. Each subcommand is one measurement and has a module of its own; what they share:
 //!
 //! - [`measure`]: rounds that interleave the variants, and what their samples come to,
+//! - [`host`]: a host under measurement, by its admin API,
 //! - [`machine`]: where and of what a figure was taken,
 //! - [`report`]: a table for people, a file for `bench/results`,
 //! - [`page`]: docs/performance.md, made of those files.
@@ -10,11 +11,15 @@
 mod boundary;
 mod counts;
 mod e2e;
+mod host;
 mod json;
+mod languages;
 mod machine;
 mod measure;
 mod page;
 mod report;
+mod scale;
+mod swap;
 
 use std::path::PathBuf;
 
@@ -44,10 +49,16 @@ enum Bench {
     Counts(counts::Args),
     /// Cleansing JSON in a module and natively, in nanoseconds per record
     Json(json::Args),
+    /// What a module costs by its language: size, compiling, starting, memory, nanoseconds per record
+    Languages(languages::Args),
     /// Kafka -> module -> Kafka against other programs: records per second, CPU-seconds per million records
     E2e(e2e::Args),
     /// Kafka -> module -> Kafka: how long a record is under way
     Latency(e2e::latency::Args),
+    /// What a record costs as lanes, pipelines and partitions grow
+    Scale(scale::Args),
+    /// What swaps cost a pipeline under full load: gap, dip, memory
+    Swap(swap::Args),
     /// Write docs/performance.md from the files of results
     Page(page::Args),
     /// What is counted: started under valgrind by `counts`
@@ -73,7 +84,10 @@ fn main() -> anyhow::Result<()> {
         }
         Bench::RunCases { modules, cache } => counts::run_cases(&modules, &cache),
         Bench::Json(args) => report::publish("json", &report, || json::run(&args)),
+        Bench::Languages(args) => report::publish("languages", &report, || languages::run(&args)),
         Bench::Latency(args) => report::publish("latency", &report, || e2e::latency::run(&args)),
+        Bench::Scale(args) => report::publish("scale", &report, || scale::run(&args)),
+        Bench::Swap(args) => report::publish("swap", &report, || swap::run(&args)),
         Bench::Page(args) => page::run(&args, &report.results),
         Bench::E2e(args) => report::publish("e2e", &report, || e2e::run(&args)),
         Bench::CompileWorker { input, output, memory, cpu_seconds } => {

@@ -5,13 +5,16 @@ use std::{ops::Range, sync::Arc};
 use super::{isolate, release::Release};
 use crate::{
     batch::{Batch, Columns},
-    engine::{Call, CallError, Instance, StartError},
+    engine::{Call, CallError, Instance, LogLevel, StartError, stack},
     output::Output,
 };
 
 /// Share of the memory limit, in percent, above which an instance is replaced after a call. Linear memory never
 /// shrinks, and some toolchains leak a little with every batch.
 const RECYCLE_PERCENT: usize = 75;
+
+/// Bytes that are said of a poison row.
+const TOLD_MAX: usize = 8 << 10;
 
 /// What the module answered for a stretch of rows, from `base` on.
 #[derive(Debug)]
@@ -94,13 +97,17 @@ impl Transformer {
         meanwhile: &mut dyn FnMut(),
     ) -> Result<Transformed, Refused> {
         let rows = batch.rows.len() as u32;
-        isolate::isolate(0..rows, &mut |range| {
+        let transformed = isolate::isolate(0..rows, &mut |range| {
             let result = self.call(batch, range, attempt);
             if result.is_err() {
                 meanwhile();
             }
             result
-        })
+        })?;
+        for poison in &transformed.poison {
+            self.release.say(LogLevel::Error, &told(batch, poison));
+        }
+        Ok(transformed)
     }
 
     fn call(&mut self, batch: &Batch, range: Range<u32>, attempt: u32) -> Result<Output, CallError> {
@@ -116,4 +123,13 @@ impl Transformer {
         }
         result
     }
+}
+
+/// A poison row, for whoever wrote the module: which record it was, and what the module came to.
+fn told(batch: &Batch, poison: &Poison) -> String {
+    let offset = batch.rows.offset(poison.row as usize);
+    let Batch { topic, partition, .. } = batch;
+    let mut text = format!("{topic}[{partition}]@{offset}: the module {}{}", poison.reason, stack(&poison.backtrace));
+    text.truncate(text.floor_char_boundary(TOLD_MAX));
+    text
 }
