@@ -8,6 +8,7 @@ mod delivery;
 mod exactly_once;
 mod faults;
 mod log_es;
+mod migration;
 mod refusals;
 mod scale;
 mod sinks;

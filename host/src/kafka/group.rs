@@ -152,6 +152,7 @@ impl ClientContext for Context {
         self.note(Event::Error {
             error: KafkaError::new("consumer", format!("{reason} ({error})")),
             fatal: matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::Fatal)),
+            refused: matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::Authentication)),
         });
     }
 }
@@ -184,7 +185,7 @@ impl ConsumerContext for Context {
 
 pub(super) fn error_event(error: &RdError) -> Event {
     let fatal = matches!(error, RdError::MessageConsumptionFatal(_));
-    Event::Error { error: KafkaError::new("consumer", error), fatal }
+    Event::Error { error: KafkaError::new("consumer", error), fatal, refused: false }
 }
 
 fn from_list(list: &TopicPartitionList) -> Vec<Partition> {
