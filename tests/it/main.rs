@@ -14,3 +14,4 @@ mod scale;
 mod sinks;
 mod topic_dump;
 mod workload;
+mod wrong_settings;

@@ -3,8 +3,8 @@
 use std::{fs, time::Duration};
 
 use e2e::{
-    Answer, Example, Host, OwnKafka, PATIENCE, SASL_USER, Topic, guest, other_kafka, root, services, unique, wait_until,
-    with_peak_memory,
+    Answer, Example, Host, OwnKafka, PATIENCE, SASL_USER, Topic, guest, other_kafka, root, services, unique,
+    wait_until, with_peak_memory,
 };
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
@@ -121,7 +121,9 @@ fn a_cluster_that_was_away_catches_up_and_one_changed_record_is_found() {
     let (intake, name) = intake();
     let example = double_write(&intake, &new.brokers);
     let host = example.run();
-    let line = |number: u64| (format!("{}", number % 10_007), Some(format!("order {number} of many, {:064x}", number * number)));
+    let line = |number: u64| {
+        (format!("{}", number % 10_007), Some(format!("order {number} of many, {:064x}", number * number)))
+    };
     std::thread::scope(|scope| {
         let written = scope.spawn(|| intake.write_keyed(0, (0..RECORDS).map(line)));
         wait_until("a first part", || delivered(&host, &example, "new") > RECORDS / 10);
@@ -157,7 +159,9 @@ fn a_cluster_that_was_away_catches_up_and_one_changed_record_is_found() {
     for by in ["lineage", "key"] {
         let (answer, _) = verify(&from, &side(&new.brokers, &tampered), &["--by", by]);
         assert_eq!((answer.code, counts(&answer.json)), (1, [RECORDS - 1, 0, 0, 1, 0]), "{answer:?}");
-        let [difference] = answer.json["differences"].as_array().expect("a list").as_slice() else { panic!("{answer:?}") };
+        let [difference] = answer.json["differences"].as_array().expect("a list").as_slice() else {
+            panic!("{answer:?}")
+        };
         assert_eq!((&difference["kind"], &difference["what"]), (&json!("different"), &json!(["value"])));
         assert_eq!(difference["from"]["partition"], difference["to"]["partition"], "{difference}");
         if by == "lineage" {
@@ -179,7 +183,9 @@ fn a_cluster_that_was_away_catches_up_and_one_changed_record_is_found() {
     assert_eq!((answer.code, counts(&answer.json)), (1, [RECORDS - 1, 1, 0, 0, 0]), "{answer:?}");
 
     let more = producer(&new.brokers);
-    more.send(BaseRecord::to(&name).partition(1).key("stray").payload("nobody's")).map_err(|(error, _)| error).expect("room");
+    more.send(BaseRecord::to(&name).partition(1).key("stray").payload("nobody's"))
+        .map_err(|(error, _)| error)
+        .expect("room");
     more.flush(PATIENCE).expect("written");
     let (answer, _) = verify(&from, &to, &[]);
     assert_eq!((answer.code, counts(&answer.json)), (1, [RECORDS, 0, 1, 0, 0]), "{answer:?}");
@@ -220,7 +226,9 @@ fn the_way_of_the_page_is_walked_to_its_end() {
         let text = fs::read_to_string(root().join("guest-examples/double-write").join(file)).expect("a file");
         let (first, rest) = text.split_once('\n').expect("lines");
         let named = unique(first.trim_start_matches("pipeline: "));
-        let rest = rest.replace("${TOPICS:-orders.in}", &format!("{name}{intake}")).replace(":-.in}", &format!(":-{intake}}}"));
+        let rest = rest
+            .replace("${TOPICS:-orders.in}", &format!("{name}{intake}"))
+            .replace(":-.in}", &format!(":-{intake}}}"));
         let path = folder.join(format!("{named}.yaml"));
         fs::write(&path, format!("pipeline: {named}\n{rest}")).expect("written");
         (named, path.display().to_string())
@@ -286,8 +294,10 @@ fn the_way_of_the_page_is_walked_to_its_end() {
 
     let there = orders.read_of(new, |read| read.len() >= 6 * PART as usize);
     for partition in 0..PARTITIONS {
-        let values = there.iter().filter(|record| record.partition == partition).filter_map(|record| record.value.clone());
-        let expected = (0..6 * PART).filter(|number| number % 4 == partition as u64).map(|number| format!("order {number}"));
+        let values =
+            there.iter().filter(|record| record.partition == partition).filter_map(|record| record.value.clone());
+        let expected =
+            (0..6 * PART).filter(|number| number % 4 == partition as u64).map(|number| format!("order {number}"));
         assert!(values.eq(expected), "partition {partition}");
     }
     let (answer, _) = verify(&from, &to, &[]);
@@ -304,7 +314,10 @@ fn a_pipeline_for_each_cluster_waits_for_no_other() {
         let text = fs::read_to_string(root().join("guest-examples/double-write").join(file)).expect("a file");
         let both = double_write(&intake, &new.brokers);
         let named = unique(file.trim_end_matches(".yaml"));
-        let text = text.replace(&format!("pipeline: double-write-{}", file.trim_end_matches(".yaml")), &format!("pipeline: {named}"));
+        let text = text.replace(
+            &format!("pipeline: double-write-{}", file.trim_end_matches(".yaml")),
+            &format!("pipeline: {named}"),
+        );
         fs::write(&both.file, text).expect("written");
         (both, named)
     };
