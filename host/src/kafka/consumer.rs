@@ -67,8 +67,20 @@ pub enum Event {
     Revoked { partitions: Vec<Partition>, lost: bool },
     /// A commit that was asked for in the background failed.
     CommitFailed(KafkaError),
-    /// Something is wrong; librdkafka goes on trying unless `fatal`, also where the cluster `refused` who we are.
-    Error { error: KafkaError, fatal: bool, refused: bool },
+    /// Something is wrong.
+    Error { error: KafkaError, trouble: Trouble },
+}
+
+/// What an error means for the client. librdkafka goes on trying unless it is fatal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// It may pass; most often it is one broker's.
+    Passing,
+    /// No broker can be reached: why, the errors before say.
+    AllDown,
+    /// The cluster does not accept who we are.
+    Refused,
+    Fatal,
 }
 
 /// See the module's documentation. Lives on the thread of its lane.
@@ -116,7 +128,7 @@ impl Consumer {
                     // ever do, going on would skip it.
                     let reason =
                         format!("a message of {}[{}] outside the data queue", message.topic(), message.partition());
-                    events.push(Event::Error { error: KafkaError::new("poll", reason), fatal: true, refused: false });
+                    events.push(Event::Error { error: KafkaError::new("poll", reason), trouble: Trouble::Fatal });
                 }
                 Some(Err(error)) => events.push(group::error_event(&error)),
                 None => {

@@ -23,7 +23,7 @@ mod producer;
 mod reader;
 
 pub use config::{OWNED_PROPERTIES, Settings};
-pub use consumer::{Consumer, Event, Partition, StartAt};
+pub use consumer::{Consumer, Event, Partition, StartAt, Trouble};
 pub use lineage::{LineageReader, LineageWriter, Origin, is_lineage};
 pub use messages::{Message, Messages};
 pub use producer::{Delivered, ExtraHeaders, Failure, ProduceError, Producer, Reach, TopicHandle, TransactionError};

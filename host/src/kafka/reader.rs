@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use super::{
     KafkaError, Settings,
-    consumer::{Consumer, Event, Partition},
+    consumer::{Consumer, Event, Partition, Trouble},
 };
 use crate::batch::Rows;
 
@@ -202,15 +202,15 @@ impl Reader {
         }
     }
 
-    /// Notes what is wrong. That all brokers are down says less than why the first one is.
+    /// Notes what is wrong.
     fn listen(&mut self) {
         self.consumer.poll(&mut self.events);
         for event in self.events.drain(..) {
-            if let Event::Error { error, refused, .. } = event
-                && (self.trouble.is_none() || !error.reason.contains("AllBrokersDown"))
+            if let Event::Error { error, trouble } = event
+                && (self.trouble.is_none() || trouble != Trouble::AllDown)
             {
                 self.trouble = Some(error.reason);
-                self.refused |= refused;
+                self.refused |= trouble == Trouble::Refused;
             }
         }
     }

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     batch::Batch,
-    kafka::KafkaError,
+    kafka::{KafkaError, Trouble},
     source::{Assignment, Source, SourceEvent},
 };
 
@@ -242,24 +242,25 @@ impl<'a> Lane<'a> {
                     tracing::warn!(pipeline = self.shared.spec.name, %error, "commit failed, will be repeated");
                     self.flight.recommit();
                 }
-                SourceEvent::Error { error, fatal: true, .. } => return Err(restart(error)),
-                SourceEvent::Error { error, refused, .. } => self.note_source(error, refused)?,
+                SourceEvent::Error { error, trouble: Trouble::Fatal } => return Err(restart(error)),
+                SourceEvent::Error { error, trouble } => self.note_source(&error, trouble)?,
             }
         }
         Ok(())
     }
 
     /// Before the first assignment trouble with the source is the pipeline's; later it may be that of one broker.
-    fn note_source(&mut self, error: KafkaError, refused: bool) -> Result<(), Stuck> {
+    fn note_source(&mut self, error: &KafkaError, trouble: Trouble) -> Result<(), Stuck> {
         if self.assigned {
             tracing::warn!(pipeline = self.shared.spec.name, lane = self.index, %error, "consumer error");
             return Ok(());
         }
         let reason = format!("source: {}", error.reason);
-        if refused {
+        if trouble == Trouble::Refused {
             return Err(Stuck::Failed(reason));
         }
-        if self.unreached.as_ref() != Some(&reason) {
+        let says_less = trouble == Trouble::AllDown && self.unreached.is_some();
+        if !says_less && self.unreached.as_ref() != Some(&reason) {
             tracing::warn!(pipeline = self.shared.spec.name, lane = self.index, reason, "the source does not answer");
             self.shared.set_trouble(self.index, Some((State::Stalled, reason.clone())));
             self.unreached = Some(reason);

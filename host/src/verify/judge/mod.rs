@@ -14,7 +14,7 @@ use super::{
 mod key;
 mod lineage;
 
-pub(super) use key::{ByKey, Pair};
+pub(super) use key::ByKey;
 pub(super) use lineage::ByLineage;
 
 /// The entries of one record.
