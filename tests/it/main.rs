@@ -13,5 +13,6 @@ mod refusals;
 mod scale;
 mod sinks;
 mod topic_dump;
+mod verify;
 mod workload;
 mod wrong_settings;

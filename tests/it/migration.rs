@@ -1,39 +1,19 @@
-//! From one cluster to another by a double write, as docs/migration.md tells it, and `wasmill verify` on real logs.
+//! From one cluster to another by a double write, as docs/migration.md tells it.
 
 use std::{fs, time::Duration};
 
 use e2e::{
-    Answer, Example, Host, OwnKafka, PATIENCE, SASL_USER, Topic, guest, other_kafka, root, services, unique,
-    wait_until, with_peak_memory,
+    Example, Host, OwnKafka, PATIENCE, SASL_USER, Topic, guest, other_kafka, root, services, unique, wait_until,
 };
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
-    message::{Header, Headers, OwnedHeaders},
-    producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer},
+    message::Headers,
+    producer::{BaseRecord, Producer},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
-const PARTITIONS: i32 = 4;
-
-fn side(brokers: &str, topic: &str) -> String {
-    format!("brokers={brokers},topic={topic}")
-}
-
-fn verify(from: &str, to: &str, more: &[&str]) -> (Answer, u64) {
-    with_peak_memory(&[&["verify", "--from", from, "--to", to], more].concat())
-}
-
-/// The counts of a report.
-fn counts(report: &Value) -> [u64; 5] {
-    ["same", "missing", "extra", "different", "reordered"].map(|name| report[name].as_u64().expect("a count"))
-}
-
-fn producer(brokers: &str) -> ThreadedProducer<DefaultProducerContext> {
-    let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", brokers).set("enable.idempotence", "true").set("linger.ms", "20");
-    config.create().expect("a producer")
-}
+use crate::verify::{PARTITIONS, counts, producer, side, verify, write};
 
 /// A record that a copy can leave out or change.
 struct Copied {
@@ -190,18 +170,6 @@ fn a_cluster_that_was_away_catches_up_and_one_changed_record_is_found() {
     let (answer, _) = verify(&from, &to, &[]);
     assert_eq!((answer.code, counts(&answer.json)), (1, [RECORDS, 0, 1, 0, 0]), "{answer:?}");
     assert_eq!(answer.json["differences"][0]["to"]["partition"], 1, "{answer:?}");
-}
-
-/// Records of a producer of the example, in the partition of their number.
-fn write(topic: &str, brokers: &str, numbers: std::ops::Range<u64>) {
-    let producer = producer(brokers);
-    for number in numbers {
-        let (key, value) = (format!("{}", number % 97), format!("order {number}"));
-        let headers = OwnedHeaders::new().insert(Header { key: "kind", value: Some("order") });
-        let record = BaseRecord::to(topic).partition((number % 4) as i32).key(&key).payload(&value).headers(headers);
-        producer.send(record).map_err(|(error, _)| error).expect("room");
-    }
-    producer.flush(PATIENCE).expect("written");
 }
 
 /// The page's way, command by command, but for the building of modules.
@@ -408,43 +376,4 @@ fn wrong_clusters_are_said_in_a_line_before_anything_is_consumed() {
     wait_until("the refusal", || host.status(&stray.name)["state"] == "failed");
     let reason = host.status(&stray.name)["reason"].as_str().expect("a reason").to_owned();
     assert!(reason.contains("is no intake"), "{reason}");
-}
-
-#[test]
-fn verify_says_what_it_cannot_compare_and_never_with_the_code_of_a_difference() {
-    let (topic, secured) = (Topic::new("logs"), OwnKafka::start());
-    topic.write(0, (0..10).map(|number| number.to_string()));
-    let kafka = services().kafka.as_str();
-    let good = side(kafka, &topic.name);
-    let refused = |to: &str, more: &[&str], code: i32, words: &str| {
-        let (answer, _) = verify(&good, to, more);
-        assert_eq!(answer.code, code, "{answer:?}");
-        let detail = answer.json["detail"].as_str().expect("a detail");
-        assert!(detail.contains(words), "{detail:?} does not say {words:?}");
-    };
-    refused(&side(kafka, "nothing"), &[], 4, "it has no topic `nothing`");
-    refused(&side("127.0.0.1:9", "x"), &[], 3, "the cluster of --to (127.0.0.1:9): it does not answer: ");
-    refused("topic=x", &[], 2, "--to: it names no brokers");
-    refused(&format!("{good},sasl.mechanisms=NONE"), &[], 2, "sasl.mechanisms");
-    refused(&good, &["--by", "key", "--overlap"], 2, "--overlap goes with --by lineage");
-    refused(&good, &["--skip-unmarked"], 2, "no record was compared: none of the 20 has lineage headers");
-    let missing = ["--temp-dir", "/nowhere", "--memory", "1"];
-    assert_eq!(verify(&good, &good, &missing).0.code, 0, "a folder that is not needed");
-
-    // A password: from a file, and a wrong one.
-    let there = Topic { name: "logs".into(), partitions: PARTITIONS };
-    write(&there.name, &secured.brokers, 0..10);
-    let file = tempfile::NamedTempFile::new().expect("a file");
-    let properties = |password: &str| {
-        let text = format!(
-            "# of the new cluster\nsecurity.protocol=SASL_PLAINTEXT\nsasl.mechanism = PLAIN\nsasl.username={}\n\
-             sasl.password={password}\n",
-            SASL_USER.0
-        );
-        fs::write(file.path(), text).expect("written");
-        format!("{},properties={}", side(&secured.sasl, &there.name), file.path().display())
-    };
-    let right = properties(SASL_USER.1);
-    assert_eq!(counts(&verify(&right, &right, &[]).0.ok())[0], 10);
-    refused(&properties("wrong"), &[], 5, "it refuses: ");
 }
