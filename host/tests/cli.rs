@@ -9,8 +9,17 @@ use std::{fs, path::PathBuf};
 use project::{author, new_project, ok, refused, root, wasmill};
 use serde_json::Value;
 
-const EXAMPLES: [&str; 8] =
-    ["identity", "filter", "log-clean", "router", "log-es", "topic-dump", "binlog-router", "binlog-sync"];
+const EXAMPLES: [&str; 9] = [
+    "identity",
+    "filter",
+    "log-clean",
+    "router",
+    "log-es",
+    "topic-dump",
+    "double-write",
+    "binlog-router",
+    "binlog-sync",
+];
 
 fn example(name: &str) -> PathBuf {
     root().join("guest-examples").join(name)
@@ -26,7 +35,10 @@ fn guest(name: &str) -> PathBuf {
 fn every_example_has_a_sound_pipeline_and_passes_its_cases() {
     for name in EXAMPLES {
         let folder = example(name);
-        ok(&wasmill(&folder, &["validate", "pipeline.yaml"]));
+        let yaml = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "yaml");
+        for file in walk(&folder).iter().filter(|path| yaml(path)) {
+            ok(&wasmill(&folder, &["validate", &file.display().to_string()]));
+        }
         let module = guest(name).display().to_string();
         let answer = ok(&wasmill(&folder, &["test", "--json", "--module", &module]));
         let answer: Value = serde_json::from_str(&answer).expect("JSON");
