@@ -194,7 +194,7 @@ fn a_project_of_go_that_cannot_be_built_says_what_is_missing() {
     refused(&author("go", &project, "\"$wasm\" build"), 5, "it does not use the SDK");
     fs::write(project.join("main.go"), "package other\n").expect("written");
     fs::remove_file(project.join("main_test.go")).expect("removed");
-    refused(&author("go", &project, "\"$wasm\" build"), 2, "there is no program here");
+    refused(&author("go", &project, "\"$wasm\" build"), 1, "`go build` failed");
 }
 
 #[test]

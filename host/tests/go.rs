@@ -104,7 +104,7 @@ fn collections_and_batches_of_all_sizes_do_not_disturb_each_other() {
     for deed in ["text", "copy"] {
         let mut instance = start(&host, Limits { time: Duration::from_secs(60), ..Limits::default() }, &[("do", deed)]);
         let mut after = 0;
-        for batch in 0..600 {
+        for batch in 0..240 {
             // From nothing to some megabytes; the largest come early, so that memory is not asked for later.
             let (rows, size) = match next(8) {
                 0 => (next(3), 1 << 20),
@@ -126,7 +126,7 @@ fn collections_and_batches_of_all_sizes_do_not_disturb_each_other() {
                     "{deed}, batch {batch}: a value was changed"
                 );
             }
-            if batch == 300 {
+            if batch == 120 {
                 after = instance.memory_bytes();
             }
         }

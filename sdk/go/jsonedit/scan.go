@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"strconv"
+	"unsafe"
 )
 
 // depthMax is how deep a text may be nested.
@@ -73,6 +74,24 @@ func special(w uint64) uint64 {
 	return ((quote-ones)&^quote | (slash-ones)&^slash | (w-ones*' ')&^w) & highs
 }
 
+// below has all bits below the lowest that is set.
+func below(marks uint64) uint64 { return marks&-marks - 1 }
+
+// wordAt is eight bytes from i on, which must be there; the first is the lowest.
+func wordAt(text []byte, i int) uint64 {
+	return binary.LittleEndian.Uint64((*[8]byte)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(text)), i))[:])
+}
+
+// pairAt is two bytes from i on, which must be there.
+func pairAt(text []byte, i int) uint16 {
+	return binary.LittleEndian.Uint16((*[2]byte)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(text)), i))[:])
+}
+
+// byteAt is the byte at i, which must be there.
+func byteAt(text []byte, i int) byte {
+	return *(*byte)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(text)), i))
+}
+
 // str goes over the string that begins at i, and answers the place behind it and whether it has escapes.
 //
 // Like the rest of what is called for each field, it is written for Go's code on wasm, where a call costs as much as ten
@@ -82,16 +101,15 @@ func (s *scanner) str(i int) (end int, escaped bool) {
 	i++
 	for {
 		for i+8 <= len(text) {
-			w := binary.LittleEndian.Uint64(text[i:])
+			w := wordAt(text, i)
 			marks := special(w)
 			if marks == 0 {
 				s.high |= w
 				i += 8
 				continue
 			}
-			n := bits.TrailingZeros64(marks)
-			s.high |= w << (63 - n)
-			i += n / 8
+			s.high |= w & below(marks)
+			i += bits.TrailingZeros64(marks) / 8
 			goto mark
 		}
 		for i < len(text) && text[i] >= ' ' && text[i] != '"' && text[i] != '\\' {

@@ -38,11 +38,7 @@ pub(in crate::cli::author) fn build(folder: &Path) -> Result<Built, Failure> {
     // Without debug data, which nobody reads; with the names of functions, for the frames of a trap.
     command.args(["build", "-buildmode=c-shared", "-trimpath", "-ldflags=-w", "-o"]).arg(&core).arg(".");
     GO.run(&mut command)?;
-    let bytes = fs::read(&core).map_err(|_| {
-        // Of a folder without a program, `go build` makes nothing and is content.
-        let what = "there is no program here: `package main` with `func main() { wasmill.Run(...) }`";
-        Failure::new(Kind::Usage, format!("{}: {what}", shown(folder)))
-    })?;
+    let bytes = fs::read(&core).map_err(|error| Failure::failed(format!("{}: {error}", core.display())))?;
     Built::write(folder, name, &bytes)
 }
 
