@@ -9,8 +9,17 @@ use std::{fs, path::PathBuf};
 use project::{author, new_project, ok, refused, root, wasmill};
 use serde_json::Value;
 
-const EXAMPLES: [&str; 8] =
-    ["identity", "filter", "log-clean", "router", "log-es", "topic-dump", "binlog-router", "binlog-sync"];
+const EXAMPLES: [&str; 9] = [
+    "identity",
+    "filter",
+    "log-clean",
+    "router",
+    "log-es",
+    "topic-dump",
+    "double-write",
+    "binlog-router",
+    "binlog-sync",
+];
 
 fn example(name: &str) -> PathBuf {
     root().join("guest-examples").join(name)
@@ -26,7 +35,10 @@ fn guest(name: &str) -> PathBuf {
 fn every_example_has_a_sound_pipeline_and_passes_its_cases() {
     for name in EXAMPLES {
         let folder = example(name);
-        ok(&wasmill(&folder, &["validate", "pipeline.yaml"]));
+        let yaml = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "yaml");
+        for file in walk(&folder).iter().filter(|path| yaml(path)) {
+            ok(&wasmill(&folder, &["validate", &file.display().to_string()]));
+        }
         let module = guest(name).display().to_string();
         let answer = ok(&wasmill(&folder, &["test", "--json", "--module", &module]));
         let answer: Value = serde_json::from_str(&answer).expect("JSON");
@@ -134,6 +146,58 @@ fn a_new_rust_cdc_project_builds_and_passes_its_cases() {
 }
 
 #[test]
+fn a_new_go_blank_project_builds_and_passes_its_cases() {
+    builds_and_passes("go", "blank");
+}
+
+#[test]
+fn a_new_go_log_clean_project_builds_and_passes_its_cases() {
+    builds_and_passes("go", "log-clean");
+}
+
+#[test]
+fn a_new_go_router_project_builds_and_passes_its_cases() {
+    builds_and_passes("go", "router");
+}
+
+#[test]
+fn a_new_go_cdc_project_builds_and_passes_its_cases() {
+    builds_and_passes("go", "cdc");
+}
+
+#[test]
+fn the_tests_of_new_go_projects_pass_natively() {
+    for template in ["blank", "log-clean", "router", "cdc"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let project = new_project(folder.path(), "go", template);
+        ok(&author("go", &project, "go vet ./... && go test ./..."));
+    }
+}
+
+#[test]
+fn the_sdk_of_go_and_its_examples_pass_their_tests() {
+    let sdk = root().join("sdk/go");
+    ok(&author("go", &sdk, "go vet ./... && GOOS=wasip1 GOARCH=wasm go vet ./... && go test ./..."));
+    for example in ["filter", "log-clean"] {
+        let project = sdk.join("examples").join(example);
+        ok(&author("go", &project, "go vet ./... && go test ./... && \"$wasm\" test"));
+    }
+}
+
+#[test]
+fn a_project_of_go_that_cannot_be_built_says_what_is_missing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let project = new_project(folder.path(), "go", "blank");
+    let missing = author("go", &project, "GO=no-such-go \"$wasm\" build");
+    refused(&missing, 1, "`no-such-go` is not installed here: install Go 1.24 or newer from https://go.dev/dl");
+    fs::write(project.join("main.go"), "package main\n\nfunc main() {}\n").expect("written");
+    refused(&author("go", &project, "\"$wasm\" build"), 5, "it does not use the SDK");
+    fs::write(project.join("main.go"), "package other\n").expect("written");
+    fs::remove_file(project.join("main_test.go")).expect("removed");
+    refused(&author("go", &project, "\"$wasm\" build"), 2, "there is no program here");
+}
+
+#[test]
 fn a_new_js_blank_project_builds_and_passes_its_cases() {
     builds_and_passes("js", "blank");
 }
@@ -171,6 +235,69 @@ fn a_new_ts_router_project_builds_and_passes_its_cases() {
 #[test]
 fn a_new_ts_cdc_project_builds_and_passes_its_cases() {
     builds_and_passes("ts", "cdc");
+}
+
+#[test]
+fn new_c_projects_build_and_pass_their_cases() {
+    ["blank", "log-clean", "router", "cdc"].iter().for_each(|template| builds_and_passes("c", template));
+}
+
+#[test]
+fn a_new_python_blank_project_builds_and_passes_its_cases() {
+    builds_and_passes("python", "blank");
+}
+
+#[test]
+fn a_new_python_router_project_builds_and_passes_its_cases() {
+    builds_and_passes("python", "router");
+}
+
+#[test]
+fn a_new_python_cdc_project_builds_and_passes_its_cases() {
+    builds_and_passes("python", "cdc");
+}
+
+/// `scripts/guests/languages.sh` built them as `wasmill new` makes them.
+#[test]
+fn new_log_clean_projects_pass_their_cases() {
+    for language in ["c", "python"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let project = new_project(folder.path(), language, "log-clean");
+        let module = guest(&format!("log-clean-{language}")).display().to_string();
+        let said = ok(&wasmill(&project, &["test", "--module", &module]));
+        assert_eq!(said, "first: ok\n1 passed, 0 failed\n");
+    }
+}
+
+#[test]
+fn a_toolchain_that_is_missing_is_named_with_the_command_that_installs_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (language, command) in
+        [("c", "`pip install ziglang==0.17.1`"), ("python", "`pip install componentize-py==0.25.1`")]
+    {
+        let name = format!("my-{language}");
+        ok(&wasmill(folder.path(), &["new", language, &name]));
+        let mut build = std::process::Command::new(env!("CARGO_BIN_EXE_wasmill"));
+        build
+            .arg("build")
+            .current_dir(folder.path().join(&name))
+            .env("PATH", folder.path())
+            .env_remove("WASI_SDK_PATH");
+        refused(&build.output().expect("it runs"), 1, command);
+    }
+}
+
+#[test]
+fn what_a_compiler_refuses_is_said_in_its_own_words() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let project = new_project(folder.path(), "c", "blank");
+    fs::write(project.join("src/more.c"), "int more(void) { return nothing; }\n").expect("written");
+    let output = author("c", &project, "\"$wasm\" build");
+    refused(&output, 1, "src/more.c:1:");
+    refused(&output, 1, "the C compiler did not build the module");
+    let project = new_project(folder.path(), "python", "router");
+    fs::write(project.join("main.py"), "import nothing_of_this_name\n").expect("written");
+    refused(&author("python", &project, "\"$wasm\" build"), 1, "nothing_of_this_name");
 }
 
 #[test]

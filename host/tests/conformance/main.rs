@@ -36,8 +36,12 @@ pub struct Guest {
 const GUESTS: &[Guest] = &[
     Guest { language: "Rust", file: "conformance", world: World::Columns },
     Guest { language: "Rust", file: "conformance-records", world: World::Records },
+    Guest { language: "Go", file: "conformance-go", world: World::Columns },
+    Guest { language: "Go", file: "conformance-go-records", world: World::Records },
     Guest { language: "JavaScript", file: "conformance-js", world: World::Columns },
     Guest { language: "TypeScript", file: "conformance-ts", world: World::Columns },
+    Guest { language: "C", file: "conformance-c", world: World::Columns },
+    Guest { language: "Python", file: "conformance-python", world: World::Columns },
 ];
 
 fn root() -> PathBuf {

@@ -1,7 +1,11 @@
 //! `build`: compiles a project for wasm and looks at the result as a host would at its upload. A file for each
 //! language knows its toolchain.
 
+pub(super) mod c;
+mod find;
+pub(super) mod go;
 pub(super) mod js;
+pub(super) mod python;
 pub(super) mod rust;
 
 use std::{

@@ -3,6 +3,11 @@
 //! A language is one entry of [`LANGUAGES`], one file `build/LANG.rs` that knows its toolchain, and one folder of
 //! templates (`sdk/template/README.md` says what is in it).
 
+mod c;
+mod go;
+mod js;
+mod python;
+
 use std::path::Path;
 
 use clap::builder::PossibleValuesParser;
@@ -10,7 +15,7 @@ use include_dir::{Dir, include_dir};
 
 use super::{
     super::output::{Failure, Kind},
-    build::{Built, js, rust},
+    build::{Built, rust},
     shown,
 };
 
@@ -58,83 +63,41 @@ pub(super) struct Kit {
 /// What `new` can begin with.
 pub(in crate::cli) const TEMPLATES: [&str; 4] = ["blank", "log-clean", "router", "cdc"];
 
-static LANGUAGES: &[Language] = &[
-    Language {
-        name: "rust",
-        title: "Rust",
-        marks: &["Cargo.toml"],
-        build: rust::build,
-        templates: &include_dir!("$CARGO_MANIFEST_DIR/../sdk/rust/template"),
-        kits: &[
-            Kit {
-                word: "sdk",
-                folder: "wasmill-sdk",
-                template: None,
-                manifest: Some(("Cargo.toml", include_str!("../../../../sdk/rust/beside.toml.tmpl"))),
-                files: LICENSES,
-                folders: &[
-                    ("src", include_dir!("$CARGO_MANIFEST_DIR/../sdk/rust/src")),
-                    ("wit", include_dir!("$CARGO_MANIFEST_DIR/../sdk/rust/wit")),
-                ],
-                checkout: (".", "Cargo.toml"),
-            },
-            Kit {
-                word: "cdc",
-                folder: "wasmill-cdc",
-                template: Some("cdc"),
-                manifest: Some(("Cargo.toml", include_str!("../../../../sdk/cdc/beside.toml.tmpl"))),
-                files: LICENSES,
-                folders: &[("src", include_dir!("$CARGO_MANIFEST_DIR/../sdk/cdc/src"))],
-                checkout: ("../cdc", "Cargo.toml"),
-            },
-        ],
-        taken: &["test", "core", "std", "alloc", "wasmill-sdk", "wasmill-cdc", "serde-json"],
-        source: "src/lib.rs",
-        setup: "rustup target add wasm32-wasip2",
-    },
-    Language {
-        name: "js",
-        title: "JavaScript",
-        marks: &["package.json"],
-        build: js::build,
-        templates: &include_dir!("$CARGO_MANIFEST_DIR/../sdk/js/template/js"),
-        kits: &NPM,
-        taken: NPM_TAKEN,
-        source: "src/module.js",
-        setup: "npm install",
-    },
-    Language {
-        name: "ts",
-        title: "TypeScript",
-        marks: &["package.json", "tsconfig.json"],
-        build: js::build,
-        templates: &include_dir!("$CARGO_MANIFEST_DIR/../sdk/js/template/ts"),
-        kits: &NPM,
-        taken: NPM_TAKEN,
-        source: "src/module.ts",
-        setup: "npm install",
-    },
-];
+static LANGUAGES: &[Language] = &[RUST, go::GO, js::JS, js::TS, c::C, python::PYTHON];
 
-/// The package of JavaScript and TypeScript. It has no build step: what is laid is what is published.
-static NPM: [Kit; 1] = [Kit {
-    word: "sdk",
-    folder: "wasmill-sdk",
-    template: None,
-    manifest: Some(("package.json", include_str!("../../../../sdk/js/package.json"))),
-    files: &[LICENSES[0], LICENSES[1], ("README.md", include_str!("../../../../sdk/js/README.md"))],
-    folders: &[
-        ("guest", include_dir!("$CARGO_MANIFEST_DIR/../sdk/js/guest")),
-        ("src", include_dir!("$CARGO_MANIFEST_DIR/../sdk/js/src")),
-        ("tool", include_dir!("$CARGO_MANIFEST_DIR/../sdk/js/tool")),
-        ("types", include_dir!("$CARGO_MANIFEST_DIR/../sdk/js/types")),
-        ("wit", include_dir!("$CARGO_MANIFEST_DIR/../sdk/js/wit")),
+const RUST: Language = Language {
+    name: "rust",
+    title: "Rust",
+    marks: &["Cargo.toml"],
+    build: rust::build,
+    templates: &include_dir!("$CARGO_MANIFEST_DIR/../sdk/rust/template"),
+    kits: &[
+        Kit {
+            word: "sdk",
+            folder: "wasmill-sdk",
+            template: None,
+            manifest: Some(("Cargo.toml", include_str!("../../../../sdk/rust/beside.toml.tmpl"))),
+            files: LICENSES,
+            folders: &[
+                ("src", include_dir!("$CARGO_MANIFEST_DIR/../sdk/rust/src")),
+                ("wit", include_dir!("$CARGO_MANIFEST_DIR/../sdk/rust/wit")),
+            ],
+            checkout: (".", "Cargo.toml"),
+        },
+        Kit {
+            word: "cdc",
+            folder: "wasmill-cdc",
+            template: Some("cdc"),
+            manifest: Some(("Cargo.toml", include_str!("../../../../sdk/cdc/beside.toml.tmpl"))),
+            files: LICENSES,
+            folders: &[("src", include_dir!("$CARGO_MANIFEST_DIR/../sdk/cdc/src"))],
+            checkout: ("../cdc", "Cargo.toml"),
+        },
     ],
-    checkout: (".", "package.json"),
-}];
-
-/// npm refuses a package that is called as one of its own dependencies.
-const NPM_TAKEN: &[&str] = &["componentize-qjs", "esbuild", "node-modules", "typescript"];
+    taken: &["test", "core", "std", "alloc", "wasmill-sdk", "wasmill-cdc", "serde-json"],
+    source: "src/lib.rs",
+    setup: "rustup target add wasm32-wasip2",
+};
 
 /// Of everything that is laid beside a module.
 const LICENSES: &[(&str, &str)] = &[
@@ -195,6 +158,18 @@ mod tests {
                 assert!(language.templates.get_dir(folder).is_some(), "{}: no template `{folder}`", language.name);
             }
         }
+    }
+
+    /// They are named one by one: one that is forgotten would be missed in projects alone.
+    #[test]
+    fn every_source_of_pythons_sdk_is_laid_beside_a_module() {
+        let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sdk/python/src/wasmill");
+        let entries = std::fs::read_dir(package).expect("the package").map(|entry| entry.expect("an entry").path());
+        let files =
+            entries.filter(|path| path.is_file()).filter_map(|path| path.file_name()?.to_str().map(str::to_owned));
+        let laid = PYTHON.kits.iter().flat_map(|kit| kit.files).map(|(name, _)| (*name).to_owned());
+        let laid = laid.filter(|name| !name.starts_with("LICENSE"));
+        assert_eq!(files.collect::<BTreeSet<_>>(), laid.collect::<BTreeSet<_>>());
     }
 
     #[test]
