@@ -26,7 +26,7 @@ fn says(example: &Example, state: &str, words: &[&str]) {
     assert!(!reason.contains('\n'), "{reason}");
     assert_eq!((&status["partitions"], &status["records"]["in"]), (&json!({}), &json!(0)), "{status}");
     let (log, level) = (host.log(), if state == "failed" { "ERROR" } else { "WARN" });
-    let said = |line: &&str| [level, &example.name].iter().chain(words).all(|word| line.contains(*word));
+    let said = |line: &&str| [level, example.name.as_str()].iter().chain(words).all(|word| line.contains(*word));
     assert_eq!(log.lines().filter(said).count(), 1, "{level} {words:?} in: {log}");
 }
 
