@@ -4,6 +4,8 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Parser, Subcommand};
 
+use super::author::{TEMPLATES, languages};
+
 /// A WebAssembly-sandboxed transform host for Kafka.
 #[derive(Debug, Parser)]
 #[command(name = "wasmill", version, propagate_version = true, arg_required_else_help = true)]
@@ -44,10 +46,15 @@ pub(super) enum Verb {
     Schema,
     /// Make a project for a module of your own
     New {
-        language: Language,
+        /// What the module is written in
+        #[arg(value_parser = languages())]
+        language: String,
         /// Of the folder, the module and its pipeline: a-z, 0-9 and `-`, a letter first
         name: String,
-        /// The SDK's crate to depend on, instead of a copy beside the module
+        /// What it does at first
+        #[arg(long, value_parser = TEMPLATES, default_value = "blank")]
+        template: String,
+        /// The SDK of a checkout to depend on (sdk/LANGUAGE), instead of a copy beside the module
         #[arg(long, value_name = "FOLDER")]
         sdk: Option<PathBuf>,
     },
@@ -66,8 +73,25 @@ pub(super) enum Verb {
         #[arg(long, value_name = "FILE")]
         module: Option<PathBuf>,
         /// Write what comes out as what must come out
+        #[arg(long, alias = "bless")]
+        update: bool,
+    },
+    /// Build a project and run its cases at every change; make live what passes
+    Dev {
+        /// The project
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+        /// A running pipeline (of the host that `--host` names) that every build which passes is swapped into
+        #[arg(long, value_name = "NAME")]
+        pipeline: Option<String>,
+        /// One round, without watching
         #[arg(long)]
-        bless: bool,
+        once: bool,
+    },
+    /// Show what a module is, what it asks for, and what a host would grant and refuse
+    Inspect {
+        /// A component, or a core module built against the contract
+        file: PathBuf,
     },
     /// Create or change pipelines of a host
     Apply {
@@ -122,12 +146,6 @@ pub(super) enum Verb {
     /// Compile a component, with limits: started by the host itself
     #[command(hide = true)]
     CompileWorker { input: PathBuf, output: PathBuf, memory: u64, cpu_seconds: u64 },
-}
-
-/// What a module is written in.
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-pub(super) enum Language {
-    Rust,
 }
 
 #[derive(Debug, clap::Args)]

@@ -42,9 +42,20 @@ fn dispatch(args: Args) -> Result<ExitCode, Failure> {
         Verb::Run(run) => run::run(run, token_file.as_deref()),
         Verb::Validate { files } => validate::validate(&files, json),
         Verb::Schema => done(validate::schema()),
-        Verb::New { language, name, sdk } => done(author::new(language, &name, sdk.as_deref(), json)),
+        Verb::New { language, name, template, sdk } => done(author::new(&author::New {
+            language: &language,
+            name: &name,
+            template: &template,
+            sdk: sdk.as_deref(),
+            json,
+        })),
         Verb::Build { folder } => done(author::build(&folder, json)),
-        Verb::Test { folder, module, bless } => author::test(&author::Test { folder, module, bless, json }),
+        Verb::Test { folder, module, update } => author::test(&author::Test { folder, module, update, json }),
+        Verb::Dev { folder, pipeline, once } => {
+            let pipeline = pipeline.map(|pipeline| remote().map(|client| (pipeline, client))).transpose()?;
+            author::dev(&author::Dev { folder, pipeline, once, json })
+        }
+        Verb::Inspect { file } => author::inspect(&file, json),
         Verb::CompileWorker { input, output, memory, cpu_seconds } => {
             done(compile::worker(&input, &output, memory, cpu_seconds))
         }

@@ -174,6 +174,7 @@ impl<'a> Lane<'a> {
         counters.module_ns.fetch_add(u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX), Relaxed);
         counters.batch_time.note(started.elapsed());
         counters.guest_memory.store(self.transformer.memory_bytes() as u64, Relaxed);
+        counters.recycled.fetch_add(self.transformer.take_recycled(), Relaxed);
         match transformed {
             Ok(transformed) => {
                 counters.bytes_in.fetch_add(batch.bytes as u64, Relaxed);
