@@ -73,7 +73,7 @@ func (s Sent) AppendValue(text encoding.TextAppender) error {
 	if !s.last() {
 		return nil
 	}
-	return s.out.values.Append(s.record, text.AppendText)
+	return s.out.values.Append(s.record, text)
 }
 
 // Header adds a header after those that the record has; a nil value is Kafka's null.

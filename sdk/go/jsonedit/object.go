@@ -1,7 +1,6 @@
 package jsonedit
 
 import (
-	"bytes"
 	"math"
 	"math/bits"
 	"strconv"
@@ -16,6 +15,9 @@ type Object struct {
 	// Between begin and end are the braces, in text.
 	begin, end int
 	members    []member
+	// lengths has a bit for each length of a name, and twice for each that several names have: most questions for a name
+	// are answered by them, or the search may end with the first that is found.
+	lengths, twice uint64
 	// written holds names and values that were set.
 	written []byte
 	// inner are objects inside that were edited, by the members that hold them. Those from used on are free.
@@ -113,6 +115,7 @@ func (o *Object) parse(s *scanner, i int) int {
 		nameEnd, value, after int
 		word, marks, high     uint64
 		next                  byte
+		m                     *member
 	)
 	for {
 		if i > last || byteAt(text, i) != '"' {
@@ -173,7 +176,14 @@ func (o *Object) parse(s *scanner, i int) int {
 		if next != ',' {
 			goto slowly
 		}
-		o.note(i, nameEnd+1, value, after, 0)
+		if len(o.members) == cap(o.members) {
+			goto slowly
+		}
+		o.members = o.members[:len(o.members)+1]
+		m = &o.members[len(o.members)-1]
+		m.name.begin, m.name.end, m.value.begin, m.value.end = int32(i), int32(nameEnd+1), int32(value), int32(after)
+		m.state = 0
+		o.noteLength(nameEnd - i - 1)
 		i = after + 1
 		if byteAt(text, i) == ' ' {
 			i++
@@ -229,7 +239,21 @@ func (o *Object) note(name, nameEnd, value, valueEnd int, state state) {
 	o.members = append(o.members, member{
 		name: span{int32(name), int32(nameEnd)}, value: span{int32(value), int32(valueEnd)}, state: state,
 	})
+	o.noteLength(nameEnd - name - 2)
+	if state&escaped != 0 {
+		o.noteAnyLength()
+	}
 }
+
+// noteLength notes that there is a name of a length.
+func (o *Object) noteLength(length int) {
+	bit := uint64(1) << (uint(length) % 64)
+	o.twice |= o.lengths & bit
+	o.lengths |= bit
+}
+
+// noteAnyLength notes that there is a name with escapes, whose text may have any length.
+func (o *Object) noteAnyLength() { o.lengths, o.twice = ^uint64(0), ^uint64(0) }
 
 // add answers one more member, of which everything is to be set.
 func (o *Object) add() *member {
@@ -244,6 +268,7 @@ func (o *Object) add() *member {
 
 func (o *Object) reset() {
 	o.text, o.begin, o.end, o.edited, o.used = nil, 0, 0, false, 0
+	o.lengths, o.twice = 0, 0
 	o.members, o.written = o.members[:0], o.written[:0]
 }
 
@@ -260,7 +285,12 @@ func (o *Object) nameOf(m *member) []byte { return o.bytes(m.name, m.state&nameW
 func (o *Object) valueOf(m *member) []byte { return o.bytes(m.value, m.state&valueWritten) }
 
 // find answers the last member of a name; -1: there is none.
-func (o *Object) find(name string) int { return o.findBefore(len(o.members), name) }
+func (o *Object) find(name string) int {
+	if o.lengths>>(uint(len(name))%64)&1 == 0 {
+		return -1
+	}
+	return o.findBefore(len(o.members), name)
+}
 
 // findBefore answers the last member of a name before member n; -1: there is none.
 func (o *Object) findBefore(n int, name string) int {
@@ -288,6 +318,9 @@ func (o *Object) named(m *member, name string) bool {
 
 // removeOthers removes the members of a name that come before the last one, for the last one counts.
 func (o *Object) removeOthers(name string, last int) {
+	if o.twice>>(uint(len(name))%64)&1 == 0 {
+		return
+	}
 	for i := o.findBefore(last, name); i >= 0; i = o.findBefore(i, name) {
 		o.members[i].state |= removed
 		o.edited = true
@@ -407,8 +440,11 @@ func (o *Object) writeName(m *member, name string) {
 	o.written = appendQuoted(o.written, name)
 	m.name = span{int32(begin), int32(len(o.written))}
 	m.state = m.state&^escaped | nameWritten
-	if bytes.IndexByte(o.written[begin:], '\\') >= 0 {
+	o.noteLength(len(name))
+	if len(o.written)-begin != len(name)+2 {
+		// Whatever was written in place of a byte is longer.
 		m.state |= escaped
+		o.noteAnyLength()
 	}
 }
 

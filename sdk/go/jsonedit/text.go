@@ -5,14 +5,29 @@ import (
 	"unicode/utf8"
 )
 
+// isPlain tells the bytes that stand for themselves in a string, whatever is around them.
+var isPlain = func() (plain [256]bool) {
+	for c := byte(' '); c < utf8.RuneSelf; c++ {
+		plain[c] = c != '"' && c != '\\'
+	}
+	return plain
+}()
+
 // appendQuoted adds a text as a JSON string. What is not UTF-8 in it becomes U+FFFD.
 func appendQuoted(dst []byte, text string) []byte {
 	const digits = "0123456789abcdef"
 	dst = append(dst, '"')
+	plain := 0
+	for plain < len(text) && isPlain[text[plain]] {
+		plain++
+	}
+	if plain == len(text) {
+		return append(append(dst, text...), '"')
+	}
 	begin := 0
 	for i := 0; i < len(text); {
 		c := text[i]
-		if c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf {
+		if isPlain[c] {
 			i++
 			continue
 		}

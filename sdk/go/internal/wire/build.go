@@ -1,6 +1,9 @@
 package wire
 
-import "slices"
+import (
+	"encoding"
+	"slices"
+)
 
 // EditedBuilder builds an [Edited] column, and keeps its memory from batch to batch. The column comes to be once a
 // record has a value of its own.
@@ -28,19 +31,21 @@ func (b *EditedBuilder) SetString(record int, value string) {
 	b.column.pushString(value)
 }
 
-// Append lets write add the value of a record behind dst. Where it fails the record keeps its row's own value.
-func (b *EditedBuilder) Append(record int, write func(dst []byte) ([]byte, error)) error {
-	b.open(record)
+// Append lets text add the value of a record behind what is there. Where it fails the record keeps its row's own value.
+func (b *EditedBuilder) Append(record int, text encoding.TextAppender) error {
 	c := &b.column
+	if record != len(c.Ends) {
+		b.open(record)
+	}
 	begin := len(c.Data)
-	data, err := write(c.Data)
+	data, err := text.AppendText(c.Data)
 	if err != nil {
 		// What it wrote may lie in a new array: of no interest.
 		c.Data = c.Data[:begin]
 		c.Kept = append(c.Kept, uint32(record))
 	} else {
 		if len(data) < begin {
-			panic("wasmill: the function that appends a value cut off what was there before")
+			panic("wasmill: AppendText cut off what was there before")
 		}
 		c.Data = data
 	}
