@@ -429,7 +429,10 @@ func (o *Object) Rename(from, to string) bool {
 		return true
 	}
 	o.removeOthers(from, i)
-	o.removeOthers(to, len(o.members))
+	if j := o.find(to); j >= 0 {
+		o.removeOthers(to, j)
+		o.members[j].state |= removed
+	}
 	o.writeName(&o.members[i], to)
 	o.edited = true
 	return true
