@@ -16,17 +16,18 @@ use std::{
 };
 
 /// Modules of the host, and what each may import from the crate. From the bottom up.
-const LAYERS: [(&str, &[&str]); 18] = [
+const LAYERS: [(&str, &[&str]); 19] = [
     ("columns", &[]),
     ("limits", &[]),
     ("batch", &["columns"]),
     ("output", &["batch", "columns"]),
     ("config", &["limits", "output"]),
     ("kafka", &["batch", "output"]),
+    ("direct", &["batch", "kafka", "output"]),
     ("engine", &["batch", "columns", "limits", "output"]),
     ("router", &["output"]),
-    ("source", &["batch", "kafka"]),
-    ("sink", &["batch", "columns", "config", "kafka", "output"]),
+    ("source", &["batch", "direct", "kafka"]),
+    ("sink", &["batch", "columns", "config", "direct", "kafka", "output"]),
     ("pipeline", &["batch", "config", "engine", "kafka", "limits", "output", "router", "sink", "source"]),
     ("control", &["batch", "config", "engine", "limits", "output", "pipeline"]),
     ("admin", &["config", "control", "pipeline"]),

@@ -33,6 +33,7 @@ pub struct KafkaSink {
     /// Where records go for which the module names no target.
     pub topic: String,
     pub partition: Partitioning,
+    pub client: Client,
     pub properties: Properties,
 }
 

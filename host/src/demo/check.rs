@@ -11,7 +11,7 @@ use super::{CLEAN, DEAD, DemoError, PARTITIONS, Progress};
 use crate::{
     batch::Rows,
     kafka::{Settings, StartAt},
-    source::{BatchPolicy, Source, SourceEvent, SourceSettings},
+    source::{BatchPolicy, Fetching, Source, SourceEvent, SourceSettings},
 };
 
 /// What the checker found.
@@ -90,6 +90,7 @@ pub(super) fn spawn(
     progress: Arc<Progress>,
 ) -> Result<JoinHandle<Result<Checked, DemoError>>, DemoError> {
     let settings = SourceSettings {
+        fetching: Fetching::Librdkafka,
         kafka: Settings {
             brokers: vec![brokers.to_owned()],
             properties: vec![("fetch.wait.max.ms".into(), "10".into())],

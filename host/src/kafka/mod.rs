@@ -23,7 +23,9 @@ mod producer;
 pub use config::{OWNED_PROPERTIES, Settings};
 pub use consumer::{Consumer, Event, Partition, StartAt};
 pub use messages::{Message, Messages};
-pub use producer::{Delivered, Failure, ProduceError, Producer, TopicHandle, TransactionError};
+pub use producer::{
+    Delivered, Failure, ProduceError, Producer, TopicHandle, TransactionError, check_topic, error_text, judge,
+};
 
 /// What librdkafka answered, in words for people: the call that failed, and its reason.
 #[derive(Clone, Debug, Error)]
@@ -34,7 +36,7 @@ pub struct KafkaError {
 }
 
 impl KafkaError {
-    fn new(call: &'static str, reason: impl ToString) -> Self {
+    pub fn new(call: &'static str, reason: impl ToString) -> Self {
         Self { call, reason: reason.to_string() }
     }
 }

@@ -12,10 +12,10 @@ use crate::{
     kafka::{KafkaError, Settings, StartAt},
     sink::{
         self, Sink, SinkError, SinkStats,
-        kafka::{KafkaSink, Outlet},
+        kafka::{KafkaSink, Outlet, Sending},
         ndjson::NdjsonSink,
     },
-    source::{BatchPolicy, Source, SourceSettings},
+    source::{BatchPolicy, Fetching, Source, SourceSettings},
 };
 
 /// What a pipeline asks for cannot be built.
@@ -54,8 +54,8 @@ pub(super) fn sinks(shared: &Shared, index: usize, deps: &Deps) -> Result<Flight
 }
 
 /// The source of a lane, which joins the group.
-pub(super) fn source(shared: &Shared, index: usize) -> Result<Source, BuildError> {
-    Source::new(&source_settings(&shared.spec.source, index)).map_err(BuildError::Source)
+pub(super) fn source(shared: &Shared, index: usize, deps: &Deps) -> Result<Source, BuildError> {
+    Source::new(&source_settings(&shared.spec.source, index, deps)).map_err(BuildError::Source)
 }
 
 type Stats = BTreeMap<String, Arc<SinkStats>>;
@@ -73,7 +73,7 @@ fn flight(
     };
     let outlet = |name: &str, kafka: &config::KafkaSink| match &shared {
         Some(outlet) => Ok(outlet.clone()),
-        None => Outlet::new(&settings(&kafka.brokers, &kafka.properties))
+        None => Outlet::new(&settings(&kafka.brokers, &kafka.properties), &sending(kafka.client, deps))
             .map_err(|error| BuildError::Producer { sink: name.into(), error }),
     };
     let mut sinks: Vec<(String, Box<dyn Sink>)> = Vec::new();
@@ -129,13 +129,21 @@ fn one_sink(
     })
 }
 
+fn sending(client: config::Client, deps: &Deps) -> Sending {
+    match client {
+        config::Client::Auto => Sending::Auto(deps.runtime.clone()),
+        config::Client::Direct => Sending::Direct(deps.runtime.clone()),
+        config::Client::Librdkafka => Sending::Librdkafka,
+    }
+}
+
 fn settings(brokers: &[String], properties: &config::Properties) -> Settings {
     let properties = properties.iter().map(|(name, value)| (name.to_owned(), value.expose().to_owned())).collect();
     Settings { brokers: brokers.to_vec(), properties }
 }
 
 /// `lane` counts from 0.
-fn source_settings(source: &config::KafkaSource, lane: usize) -> SourceSettings {
+fn source_settings(source: &config::KafkaSource, lane: usize, deps: &Deps) -> SourceSettings {
     let mut kafka = settings(&source.brokers, &source.properties);
     if source.lanes > 1 {
         // Each consumer of a group is a member of its own (KIP-345).
@@ -143,6 +151,11 @@ fn source_settings(source: &config::KafkaSource, lane: usize) -> SourceSettings 
         member.into_iter().for_each(|(_, id)| *id += &format!("-{lane}"));
     }
     SourceSettings {
+        fetching: match source.client {
+            config::Client::Auto => Fetching::Auto(deps.runtime.clone()),
+            config::Client::Direct => Fetching::Direct(deps.runtime.clone()),
+            config::Client::Librdkafka => Fetching::Librdkafka,
+        },
         kafka,
         topics: source.topics.clone(),
         group: source.group.clone(),

@@ -11,6 +11,7 @@ use crate::{
         choices::{Command, OneOf},
         names::{Addresses, Topic},
         numbers::{Count, Size, Time},
+        pipeline::Client,
         sinks::{Partitioning, TTL_MAX_MS, Versions},
         template::Template,
         value::{At, Filled, Plain, Value},
@@ -56,6 +57,10 @@ pub(in crate::config) struct RawKafkaSink {
     /// (the one of the same number as it was read from: the topic has to have as many).
     #[schemars(extend("default" = "key"))]
     pub(in crate::config) partition: Option<Value<OneOf<Partitioning>>>,
+    /// Who sends the records: `direct` (Kafka's protocol without librdkafka, at a fraction of the CPU), `librdkafka`, or
+    /// `auto`: `direct` where it does all that `properties` ask for; under `delivery: exactly-once` always librdkafka.
+    #[schemars(extend("default" = "auto"))]
+    pub(in crate::config) client: Option<Value<OneOf<Client>>>,
     /// Any property of librdkafka's producer by name, but those that other keys set or that delivery hangs on.
     pub(in crate::config) properties: Option<At<BTreeMap<String, Value<Plain>>>>,
 }
