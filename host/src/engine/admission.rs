@@ -17,12 +17,22 @@ const GRANTED: [&str; 5] = ["types", "log", "metrics", "columns", "records"];
 /// Packages of WASI 0.2 that are linked, with nothing behind them but clocks, randomness and our log.
 const WASI: [&str; 6] = ["wasi:cli/", "wasi:io/", "wasi:clocks/", "wasi:random/", "wasi:filesystem/", "wasi:sockets/"];
 
-/// Checks exports and imports; answers the world and the names of the imports.
-pub(super) fn admit(engine: &Engine, component: &Component) -> Result<(World, Vec<String>), LoadError> {
+/// What was found of a component.
+pub(super) struct Admitted {
+    pub(super) world: World,
+    /// Full name of the interface of its timed trigger, where it exports one.
+    pub(super) timer: Option<String>,
+    /// Names of its imports.
+    pub(super) imports: Vec<String>,
+}
+
+/// Checks exports and imports.
+pub(super) fn admit(engine: &Engine, component: &Component) -> Result<Admitted, LoadError> {
     let component_type = component.component_type();
     let exports: Vec<String> = component_type.exports(engine).map(|(name, _)| name.to_owned()).collect();
     let imports: Vec<String> = component_type.imports(engine).map(|(name, _)| name.to_owned()).collect();
     let world = world(&exports)?;
+    let timer = timer(world);
     for (name, item) in component_type.imports(engine) {
         // An import of types alone asks for nothing.
         let types_only = match &item.ty {
@@ -35,11 +45,22 @@ pub(super) fn admit(engine: &Engine, component: &Component) -> Result<(World, Ve
             return Err(LoadError::UnknownImport { import: name.to_owned() });
         }
     }
-    Ok((world, imports))
+    Ok(Admitted { world, timer: exports.contains(&timer).then_some(timer), imports })
+}
+
+fn item(interface: &str) -> String {
+    format!("{PACKAGE}/{interface}@{VERSION}")
+}
+
+/// The optional export that makes a module of this world one with a timed trigger.
+pub(super) fn timer(world: World) -> String {
+    match world {
+        World::Columns => item("timer"),
+        World::Records => item("timer-records"),
+    }
 }
 
 fn world(exports: &[String]) -> Result<World, LoadError> {
-    let item = |interface: &str| format!("{PACKAGE}/{interface}@{VERSION}");
     let has = |interface: &str| exports.contains(&item(interface));
     let wrong = |missing: String| {
         let found = if exports.is_empty() { "nothing".into() } else { exports.join(", ") };

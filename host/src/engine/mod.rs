@@ -25,6 +25,7 @@ mod module;
 mod records;
 mod runtime;
 mod state;
+mod timer;
 
 pub use compile::{CompileLimits, compile_worker};
 pub use error::{CallError, EngineError, LoadError, StartError};
@@ -32,3 +33,4 @@ pub use guest::{GuestOutput, LogLevel, NoOutput};
 pub use instance::{Call, Instance};
 pub use module::{Description, Digest, Module, Plan, Setting, World};
 pub use runtime::{Engine, EngineOptions};
+pub use timer::Fire;

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use wasmtime::component::{Component, InstancePre};
 
 use super::{
-    admission,
+    admission::{self, Admitted},
     componentize::componentize,
     error::{LoadError, StartError},
     guest::{GuestOutput, NoOutput},
@@ -114,6 +114,7 @@ struct Loaded {
     pre: InstancePre<State>,
     digest: Digest,
     world: World,
+    timer: Option<String>,
     imports: Vec<String>,
     description: Description,
     compiled_in: Option<Duration>,
@@ -136,13 +137,14 @@ impl Module {
                 (component, code.len(), Some(started.elapsed()))
             }
         };
-        let (world, imports) = admission::admit(&engine.engine, &component)?;
+        let Admitted { world, timer, imports } = admission::admit(&engine.engine, &component)?;
         let pre = pre_instantiate(engine, &component)?;
         let mut module = Loaded {
             engine: Arc::clone(engine),
             pre,
             digest,
             world,
+            timer,
             imports,
             description: Description {
                 name: String::new(),
@@ -163,6 +165,16 @@ impl Module {
 
     pub fn world(&self) -> World {
         self.inner.world
+    }
+
+    /// Whether it has a timed trigger.
+    pub fn has_timer(&self) -> bool {
+        self.inner.timer.is_some()
+    }
+
+    /// The export that it would have to have for a timed trigger.
+    pub fn timer_export(&self) -> String {
+        admission::timer(self.inner.world)
     }
 
     /// Everything that the component imports, by its full name.
@@ -194,10 +206,15 @@ impl Module {
         config: &[(String, String)],
         guest: Arc<dyn GuestOutput>,
     ) -> Result<Instance, StartError> {
-        let Loaded { engine, pre, world, .. } = &*self.inner;
-        let mut instance = Instance::new(&engine.engine, pre, *world, limits, guest)?;
+        let mut instance = self.inner.instance(limits, guest)?;
         instance.init(config)?;
         Ok(instance)
+    }
+}
+
+impl Loaded {
+    fn instance(&self, limits: Limits, guest: Arc<dyn GuestOutput>) -> Result<Instance, StartError> {
+        Instance::new(&self.engine.engine, &self.pre, self.world, self.timer.as_deref(), limits, guest)
     }
 }
 
@@ -206,9 +223,7 @@ fn pre_instantiate(engine: &Inner, component: &Component) -> Result<InstancePre<
 }
 
 fn describe(module: &Loaded) -> Result<Description, LoadError> {
-    let limits = Limits::default();
-    let instance = Instance::new(&module.engine.engine, &module.pre, module.world, limits, Arc::new(NoOutput));
-    let mut instance = instance.map_err(|error| match error {
+    let mut instance = module.instance(Limits::default(), Arc::new(NoOutput)).map_err(|error| match error {
         StartError::Call(error) => LoadError::Describe(error),
         error => LoadError::Mismatch(error.to_string()),
     })?;
