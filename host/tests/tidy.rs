@@ -38,7 +38,7 @@ const LAYERS: [(&str, &[&str]); 18] = [
 ];
 
 /// Crates that only some folders may name.
-const CONFINED: [(&str, &[&str]); 8] = [
+const CONFINED: [(&str, &[&str]); 9] = [
     ("wasmtime", &["engine"]),
     ("wasmtime_wasi", &["engine"]),
     ("wit_component", &["engine"]),
@@ -47,6 +47,7 @@ const CONFINED: [(&str, &[&str]); 8] = [
     ("elasticsearch", &["sink"]),
     ("redis", &["sink"]),
     ("rusqlite", &["control"]),
+    ("croner", &["config"]),
 ];
 
 /// Files that may hold `unsafe`: librdkafka's C interface, and the call that loads compiled code.
