@@ -18,11 +18,13 @@ mod group;
 mod log;
 mod messages;
 pub mod mock;
+mod offsets;
 mod producer;
 
 pub use config::{OWNED_PROPERTIES, Settings};
 pub use consumer::{Consumer, Event, Partition, StartAt};
 pub use messages::{Message, Messages};
+pub use offsets::{Member, Offsets};
 pub use producer::{Delivered, Failure, ProduceError, Producer, TopicHandle, TransactionError};
 
 /// What librdkafka answered, in words for people: the call that failed, and its reason.

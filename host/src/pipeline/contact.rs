@@ -21,8 +21,10 @@ const LOOK: Duration = Duration::from_millis(10);
 pub(super) fn wait(shared: &Shared, lane: usize, flight: &Flight) -> Result<(), End> {
     let mut said = None;
     let reached = loop {
-        if let Wish::Stop(_) = shared.wish() {
-            break Err(End::Stopped { left: 0 });
+        match shared.wish() {
+            Wish::Stop(_) => break Err(End::Stopped { left: 0 }),
+            Wish::Rest(_) => break Err(End::Resting { left: 0 }),
+            Wish::Run | Wish::Pause => {}
         }
         match flight.contact() {
             Contact::Made => break Ok(()),

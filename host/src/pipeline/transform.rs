@@ -5,7 +5,7 @@ use std::{ops::Range, sync::Arc};
 use super::{isolate, release::Release};
 use crate::{
     batch::{Batch, Columns},
-    engine::{Call, CallError, Instance, StartError},
+    engine::{Call, CallError, Fire, Instance, StartError},
     output::Output,
 };
 
@@ -103,12 +103,36 @@ impl Transformer {
         })
     }
 
+    /// Calls the timed trigger. A call that fails is a row of its own that cannot be processed.
+    pub(super) fn fire(&mut self, fire: Fire) -> Result<Transformed, Refused> {
+        match self.with_instance(|instance, _| instance.fire(fire)) {
+            Ok(output) => Ok(Transformed { parts: vec![Part { base: 0, output }], poison: vec![] }),
+            Err(CallError::Retry(reason)) => Err(Refused::Again(reason)),
+            Err(error) if !error.may_be_one_row() => Err(Refused::Stop(error.to_string())),
+            Err(error) => {
+                let backtrace = error.backtrace().to_vec();
+                let poison = Poison { row: 0, reason: error.to_string(), backtrace };
+                Ok(Transformed { parts: vec![], poison: vec![poison] })
+            }
+        }
+    }
+
     fn call(&mut self, batch: &Batch, range: Range<u32>, attempt: u32) -> Result<Output, CallError> {
-        self.warm_up().map_err(|error| CallError::Fatal(error.to_string()))?;
-        let Some(instance) = self.instance.as_mut() else { return Err(CallError::Fatal("no instance".into())) };
         self.columns.pack(batch.rows.as_ref(), range.start as usize..range.end as usize, self.release.reads);
         let partition = batch.partition;
-        let result = instance.transform(&Call { topic: &batch.topic, partition, attempt, columns: &self.columns });
+        self.with_instance(|instance, columns| {
+            instance.transform(&Call { topic: &batch.topic, partition, attempt, columns })
+        })
+    }
+
+    /// Calls the instance, and lets go of it where it cannot be called again or has grown too large.
+    fn with_instance(
+        &mut self,
+        call: impl FnOnce(&mut Instance, &Columns) -> Result<Output, CallError>,
+    ) -> Result<Output, CallError> {
+        self.warm_up().map_err(|error| CallError::Fatal(error.to_string()))?;
+        let Some(instance) = self.instance.as_mut() else { return Err(CallError::Fatal("no instance".into())) };
+        let result = call(instance, &self.columns);
         let usable = result.as_ref().err().is_none_or(CallError::keeps_instance);
         let swollen = instance.memory_bytes() > self.release.limits.memory / 100 * RECYCLE_PERCENT;
         if !usable || swollen {
