@@ -228,7 +228,8 @@ pub(super) fn logs(client: &Client, pipeline: &str, follow: bool, json: bool) ->
                 output::json(line)?;
             } else {
                 let level = format!("{:?}", line.level).to_uppercase();
-                output::line(format_args!("{} {level:5} release {}: {}", line.time, line.release, line.message));
+                let LogLine { time, pipeline, release, message, .. } = line;
+                output::line(format_args!("{time} {level:5} {pipeline} release {release}: {message}"));
             }
         }
         if lines.is_empty() {

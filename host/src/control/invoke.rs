@@ -210,7 +210,7 @@ struct Ran {
 }
 
 fn run(instance: &mut Instance, input: &InvokeInput, pipeline: &str) -> Result<Ran, ControlError> {
-    let failed = |error: CallError| ControlError::BadRequest(format!("the module {error}"));
+    let failed = |error: CallError| ControlError::BadRequest(format!("the module {}", error.explained()));
     let mut ran = Ran { result: InvokeResult::default(), answers: Vec::new() };
     let rows = rows(input)?;
     if !rows.offsets.is_empty() || input.fire.is_none() {

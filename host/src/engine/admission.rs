@@ -11,41 +11,82 @@ use super::{error::LoadError, module::World};
 const PACKAGE: &str = "wasmill:transform";
 const VERSION: &str = "0.1.0";
 
-/// Imports of the contract that need nothing of the host, or what it always grants.
-const GRANTED: [&str; 5] = ["types", "log", "metrics", "columns", "records"];
+/// Imports of the contract, and what is behind each.
+const GRANTED: [(&str, &str); 5] = [
+    ("types", "types alone"),
+    ("log", "lines for `wasmill logs`, at most 1000 a second"),
+    ("metrics", "counters and observations, at most 64 names"),
+    ("columns", "types alone"),
+    ("records", "types alone"),
+];
 
-/// Packages of WASI 0.2 that are linked, with nothing behind them but clocks, randomness and our log.
-const WASI: [&str; 6] = ["wasi:cli/", "wasi:io/", "wasi:clocks/", "wasi:random/", "wasi:filesystem/", "wasi:sockets/"];
+/// Packages of WASI 0.2 that are linked, and what is behind each.
+const WASI: [(&str, &str); 6] = [
+    ("wasi:cli/", "no arguments, no environment, no input; what is printed goes to `wasmill logs`"),
+    ("wasi:io/", "streams of what else is granted"),
+    ("wasi:clocks/", "the time"),
+    ("wasi:random/", "random numbers"),
+    ("wasi:filesystem/", "linked, with no file behind it"),
+    ("wasi:sockets/", "linked, with no network behind it: every call is refused"),
+];
 
-/// What was found of a component.
+/// An import of a component, and what this host makes of it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Import {
+    /// Its full name.
+    pub name: String,
+    /// A module with an import that is not granted is refused.
+    pub granted: bool,
+    /// What is behind it; or why there is nothing.
+    pub what: &'static str,
+}
+
+/// What a component imports and exports, before anything of it runs.
+#[derive(Clone, Debug)]
+pub(super) struct Shape {
+    pub(super) imports: Vec<Import>,
+    pub(super) exports: Vec<String>,
+}
+
+/// What a module is that was admitted.
 pub(super) struct Admitted {
     pub(super) world: World,
     /// Full name of the interface of its timed trigger, where it exports one.
     pub(super) timer: Option<String>,
-    /// Names of its imports.
-    pub(super) imports: Vec<String>,
 }
 
-/// Checks exports and imports.
-pub(super) fn admit(engine: &Engine, component: &Component) -> Result<Admitted, LoadError> {
-    let component_type = component.component_type();
-    let exports: Vec<String> = component_type.exports(engine).map(|(name, _)| name.to_owned()).collect();
-    let imports: Vec<String> = component_type.imports(engine).map(|(name, _)| name.to_owned()).collect();
-    let world = world(&exports)?;
-    let timer = timer(world);
-    for (name, item) in component_type.imports(engine) {
-        // An import of types alone asks for nothing.
-        let types_only = match &item.ty {
-            ComponentItem::ComponentInstance(instance) => {
-                instance.exports(engine).all(|(_, item)| matches!(item.ty, ComponentItem::Type(_)))
-            }
-            _ => false,
-        };
-        if !types_only && !is_granted(name) {
-            return Err(LoadError::UnknownImport { import: name.to_owned() });
+impl Shape {
+    pub(super) fn of(engine: &Engine, component: &Component) -> Self {
+        let component_type = component.component_type();
+        let imports = component_type.imports(engine).map(|(name, item)| {
+            let types_only = match &item.ty {
+                ComponentItem::ComponentInstance(instance) => {
+                    instance.exports(engine).all(|(_, item)| matches!(item.ty, ComponentItem::Type(_)))
+                }
+                _ => false,
+            };
+            import(name, types_only)
+        });
+        let exports = component_type.exports(engine).map(|(name, _)| name.to_owned()).collect();
+        Self { imports: imports.collect(), exports }
+    }
+
+    /// Whether it may be a module; answers its world, and whether it has a timed trigger.
+    pub(super) fn admit(&self) -> Result<Admitted, LoadError> {
+        let world = world(&self.exports)?;
+        let timer = timer(world);
+        match self.imports.iter().find(|import| !import.granted) {
+            Some(import) => Err(LoadError::UnknownImport { import: import.name.clone() }),
+            None => Ok(Admitted { world, timer: self.exports.contains(&timer).then_some(timer) }),
         }
     }
-    Ok(Admitted { world, timer: exports.contains(&timer).then_some(timer), imports })
+}
+
+/// An import of types alone asks for nothing.
+fn import(name: &str, types_only: bool) -> Import {
+    let what = granted(name).or(types_only.then_some("types alone"));
+    let (granted, what) = (what.is_some(), what.unwrap_or("this host provides no such thing to modules"));
+    Import { name: name.to_owned(), granted, what }
 }
 
 fn item(interface: &str) -> String {
@@ -74,13 +115,14 @@ fn world(exports: &[String]) -> Result<World, LoadError> {
     }
 }
 
-fn is_granted(import: &str) -> bool {
-    if WASI.iter().any(|package| import.starts_with(package)) {
-        return true;
+fn granted(import: &str) -> Option<&'static str> {
+    if let Some((_, what)) = WASI.iter().find(|(package, _)| import.starts_with(package)) {
+        return Some(what);
     }
-    let Some(rest) = import.strip_prefix(PACKAGE).and_then(|rest| rest.strip_prefix('/')) else { return false };
+    let rest = import.strip_prefix(PACKAGE)?.strip_prefix('/')?;
     let (interface, version) = rest.split_once('@').unwrap_or((rest, ""));
-    GRANTED.contains(&interface) && version == VERSION
+    let (_, what) = GRANTED.iter().find(|(granted, _)| *granted == interface)?;
+    (version == VERSION).then_some(what)
 }
 
 #[cfg(test)]
@@ -89,17 +131,18 @@ mod tests {
 
     #[test]
     fn grants_the_contract_and_wasi_and_nothing_else() {
-        for import in ["wasi:io/streams@0.2.9", "wasmill:transform/log@0.1.0", "wasi:sockets/tcp@0.2.0"] {
-            assert!(is_granted(import), "{import}");
+        for import_name in ["wasi:io/streams@0.2.9", "wasmill:transform/log@0.1.0", "wasi:sockets/tcp@0.2.0"] {
+            assert!(import(import_name, false).granted, "{import_name}");
         }
-        for import in [
+        assert!(import("example:store/kv", true).granted, "types ask for nothing");
+        for import_name in [
             "wasi:http/outgoing-handler@0.2.0",
             "wasmill:transform/log@0.2.0",
             "wasmill:transform/secrets@0.1.0",
             "example:store/kv",
             "wasi:clix/x",
         ] {
-            assert!(!is_granted(import), "{import}");
+            assert!(!import(import_name, false).granted, "{import_name}");
         }
     }
 

@@ -13,6 +13,7 @@
 //!   environment, no arguments.
 //! - An answer that left this folder has passed [`crate::output::Output::check`].
 
+mod adapter;
 mod admission;
 mod artifact;
 mod bindings;
@@ -27,10 +28,12 @@ mod runtime;
 mod state;
 mod timer;
 
+pub use admission::Import;
 pub use compile::{CompileLimits, compile_worker};
-pub use error::{CallError, EngineError, LoadError, StartError};
+pub use componentize::componentize;
+pub use error::{CallError, EngineError, LoadError, StartError, stack};
 pub use guest::{GuestOutput, LogLevel, NoOutput};
 pub use instance::{Call, Instance};
-pub use module::{Description, Digest, Module, Plan, Setting, World};
+pub use module::{Description, Digest, Inspection, Module, Plan, Setting, World};
 pub use runtime::{Engine, EngineOptions};
 pub use timer::Fire;

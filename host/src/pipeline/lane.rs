@@ -10,27 +10,26 @@
 
 use std::{
     collections::HashSet,
-    fmt,
-    rc::Rc,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
 use super::{
     backoff::Backoff,
-    controls::{Controls, now, rfc3339},
+    controls::{Controls, now},
     flight::{Flight, Stuck},
     release::Release,
     shared::{Shared, Wish},
     status::{PartitionStatus, State},
-    timed::{OF_FIRES, Timed},
+    timed::Timed,
     transform::{Refused, Transformer},
+    work::{Held, Work, row_of_fire},
 };
 use crate::{
-    batch::{Batch, MemoryRows},
-    config::{Timer, TimerScope},
+    batch::Batch,
+    config::TimerScope,
     engine::Fire,
-    kafka::{KafkaError, Partition},
+    kafka::{KafkaError, Partition, Trouble},
     source::{Assignment, Source, SourceEvent},
 };
 
@@ -64,38 +63,6 @@ pub(super) enum End {
     Stuck(Stuck),
 }
 
-/// What the module asked to have again.
-struct Held {
-    work: Work,
-    attempt: u32,
-    until: Instant,
-}
-
-/// What is given to a module.
-enum Work {
-    Batch(Batch),
-    /// A fire of the timed trigger, by its planned time.
-    Fire(i64),
-}
-
-impl Work {
-    fn rows(&self) -> usize {
-        match self {
-            Self::Batch(batch) => batch.rows.len(),
-            Self::Fire(_) => 0,
-        }
-    }
-}
-
-impl fmt::Display for Work {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Batch(batch) => write!(f, "{batch:?}"),
-            Self::Fire(at) => write!(f, "the fire of {}", rfc3339(*at)),
-        }
-    }
-}
-
 pub(super) struct Lane<'a> {
     shared: &'a Shared,
     index: usize,
@@ -111,6 +78,10 @@ pub(super) struct Lane<'a> {
     announced: HashSet<u64>,
     events: Vec<SourceEvent>,
     stalled: bool,
+    /// Whether the group has ever given partitions, or none.
+    assigned: bool,
+    /// Why the source has not answered yet, as it was said.
+    unreached: Option<String>,
     reported_at: Option<Instant>,
     /// When the module was done with its last batch.
     done_at: Option<Instant>,
@@ -136,6 +107,8 @@ impl<'a> Lane<'a> {
             announced: HashSet::new(),
             events: Vec::new(),
             stalled: false,
+            assigned: false,
+            unreached: None,
             reported_at: None,
             done_at: None,
             swapped: false,
@@ -228,6 +201,10 @@ impl<'a> Lane<'a> {
         };
         counters.module_ns.fetch_add(u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX), Relaxed);
         counters.guest_memory.store(self.transformer.memory_bytes() as u64, Relaxed);
+        counters.recycled.fetch_add(self.transformer.take_recycled(), Relaxed);
+        if let Work::Batch(_) = &work {
+            counters.batch_time.note(started.elapsed());
+        }
         let transformed = match transformed {
             Ok(transformed) => transformed,
             Err(Refused::Stop(reason)) => return Err(Stuck::Failed(reason)),
@@ -235,11 +212,13 @@ impl<'a> Lane<'a> {
         };
         let batch = match work {
             Work::Batch(batch) => {
-                counters.batch_time.note(started.elapsed());
                 counters.bytes_in.fetch_add(batch.bytes as u64, Relaxed);
                 batch
             }
-            Work::Fire(at) => self.batch_of_fire(at),
+            Work::Fire(at) => {
+                let lowest = self.source.assignments().map(|assignment| &assignment.partition).min();
+                row_of_fire(&self.shared.spec.name, self.timed.timer(), lowest, at)
+            }
         };
         self.flight.deliver(batch, &transformed, self.transformer.release(), counters)
     }
@@ -297,21 +276,6 @@ impl<'a> Lane<'a> {
         (fires && self.transformer.release().check_timer().is_ok()).then(|| due.unwrap_or(now))
     }
 
-    /// The row of a fire, which nobody sent. Lanes that fire each for themselves are told apart by their lowest
-    /// partition.
-    fn batch_of_fire(&self, at: i64) -> Batch {
-        let name = &self.shared.spec.name;
-        let lowest = self.source.assignments().map(|assignment| &assignment.partition).min();
-        let (topic, partition) = match (self.timed.timer(), lowest) {
-            (Some(Timer { scope: TimerScope::Lane, .. }), Some(Partition { topic, partition })) => {
-                (format!("wasmill.timer.{name}.{topic}"), *partition)
-            }
-            _ => (format!("wasmill.timer.{name}"), 0),
-        };
-        let rows = Rc::new(MemoryRows::of_fire(at));
-        Batch { topic: topic.into(), partition, epoch: OF_FIRES, bytes: 0, rows }
-    }
-
     /// Takes up the live release where it changed. It begins at the next record of each partition.
     fn adopt(&mut self) -> bool {
         if self.shared.is_live(self.transformer.release()) || !self.flight.may_swap() {
@@ -351,6 +315,10 @@ impl<'a> Lane<'a> {
             match event {
                 SourceEvent::Assigned(assignments) => {
                     self.shared.counters.rebalances.fetch_add(1, Relaxed);
+                    self.assigned = true;
+                    if self.unreached.take().is_some() {
+                        self.shared.set_trouble(self.index, None);
+                    }
                     tracing::info!(
                         pipeline = self.shared.spec.name,
                         lane = self.index,
@@ -364,11 +332,28 @@ impl<'a> Lane<'a> {
                     tracing::warn!(pipeline = self.shared.spec.name, %error, "commit failed, will be repeated");
                     self.flight.recommit();
                 }
-                SourceEvent::Error { error, fatal: true } => return Err(restart(error)),
-                SourceEvent::Error { error, fatal: false } => {
-                    tracing::warn!(pipeline = self.shared.spec.name, lane = self.index, %error, "consumer error");
-                }
+                SourceEvent::Error { error, trouble: Trouble::Fatal } => return Err(restart(error)),
+                SourceEvent::Error { error, trouble } => self.note_source(&error, trouble)?,
             }
+        }
+        Ok(())
+    }
+
+    /// Before the first assignment trouble with the source is the pipeline's; later it may be that of one broker.
+    fn note_source(&mut self, error: &KafkaError, trouble: Trouble) -> Result<(), Stuck> {
+        if self.assigned {
+            tracing::warn!(pipeline = self.shared.spec.name, lane = self.index, %error, "consumer error");
+            return Ok(());
+        }
+        let reason = format!("source: {}", error.reason);
+        if trouble == Trouble::Refused {
+            return Err(Stuck::Failed(reason));
+        }
+        let says_less = trouble == Trouble::AllDown && self.unreached.is_some();
+        if !says_less && self.unreached.as_ref() != Some(&reason) {
+            tracing::warn!(pipeline = self.shared.spec.name, lane = self.index, reason, "the source does not answer");
+            self.shared.set_trouble(self.index, Some((State::Stalled, reason.clone())));
+            self.unreached = Some(reason);
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ mod flight;
 mod histogram;
 mod isolate;
 mod lane;
-mod ledger;
+pub mod ledger;
 mod refused;
 mod release;
 mod seek;
@@ -25,6 +25,7 @@ mod tally;
 mod timed;
 mod transaction;
 mod transform;
+mod work;
 
 use std::{
     sync::Arc,

@@ -12,7 +12,7 @@ use thiserror::Error;
 use crate::{
     batch::{Columns, Reads},
     config,
-    engine::{Call, CallError, GuestOutput, Instance, Module, StartError},
+    engine::{Call, CallError, GuestOutput, Instance, LogLevel, Module, StartError},
     limits::Limits,
     router::{RouteError, Router},
 };
@@ -115,6 +115,11 @@ impl Release {
             Some(instance) => Ok(instance),
             None => self.code.instantiate(self.limits, &self.config, Arc::clone(&self.guest)),
         }
+    }
+
+    /// Says something about the module where the module itself is heard: `wasmill logs`.
+    pub(crate) fn say(&self, level: LogLevel, message: &str) {
+        self.guest.log(level, message);
     }
 
     /// Whether the module can be called by a timer.

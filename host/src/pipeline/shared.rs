@@ -236,6 +236,7 @@ impl Shared {
             lag: lags.filter(|lags| !lags.is_empty()).map(|lags| lags.iter().sum()),
             rebalances: self.counters.rebalances.load(Relaxed),
             fires: self.counters.fires.load(Relaxed),
+            recycled: self.counters.recycled.load(Relaxed),
             swap_gaps: SwapGaps::of(&self.counters.swap_gap),
             sinks: self.sinks.iter().map(|(name, stats)| (name.clone(), stats.counts())).collect(),
             partitions,

@@ -55,6 +55,9 @@
 //! A module that implements [`Timer`] too and is exported with `export!(Filter, timer)` is called at the times that its
 //! pipeline plans (`timer: { every: 30s }`), between two batches.
 //!
+//! # JSON
+//! [`json`] edits it where it lies: several times faster than a tree of values.
+//!
 //! # What a module may do
 //! Compute, [`log`] and count [`metrics`]. It has no files, no network and no environment. An instance is called by one
 //! thread at a time, keeps its state from batch to batch, and may be replaced at any time.
@@ -63,6 +66,7 @@
 mod batch;
 mod describe;
 mod glue;
+pub mod json;
 pub mod log;
 pub mod metrics;
 mod output;
