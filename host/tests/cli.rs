@@ -9,8 +9,8 @@ use std::{
 
 use serde_json::Value;
 
-const EXAMPLES: [&str; 8] =
-    ["identity", "filter", "log-clean", "router", "log-es", "topic-dump", "binlog-router", "binlog-sync"];
+const EXAMPLES: [&str; 9] =
+    ["identity", "filter", "log-clean", "router", "log-es", "topic-dump", "binlog-router", "binlog-sync", "tracking"];
 
 /// Variables that a pipeline file asks for and gives no default.
 const VARIABLES: [(&str, &str); 2] = [("ES_Address", "http://es:9200"), ("ES_Index_KeyWord", "logs")];

@@ -20,7 +20,9 @@ use std::{
 use support::{Host, guest, host};
 use wasmill::{
     batch::{Columns, MemoryRows, Reads},
-    engine::{Call, CallError, GuestOutput, Instance, LoadError, LogLevel, Module, NoOutput, StartError, World},
+    engine::{
+        Call, CallError, Grants, GuestOutput, Instance, LoadError, LogLevel, Module, NoOutput, StartError, World,
+    },
     limits::Limits,
     output::Output,
 };
@@ -34,7 +36,7 @@ fn artifact(host: &Host) -> PathBuf {
 
 fn start(module: &Module, limits: Limits, config: &[(&str, &str)]) -> Result<Instance, StartError> {
     let config: Vec<_> = config.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-    module.instantiate(limits, &config, Arc::new(NoOutput))
+    module.instantiate(limits, &config, Arc::new(NoOutput), &Grants::default())
 }
 
 /// Rows at offsets 100, 101 and so on; every second one has a header.
@@ -249,7 +251,8 @@ fn what_a_guest_says_is_heard_within_bounds() {
     let (host, heard) = (host(), Arc::new(Heard::default()));
     let config = [("mode".to_string(), "log-flood".to_string())];
     let listener: Arc<dyn GuestOutput> = heard.clone();
-    let mut instance = host.load("evil").instantiate(Limits::default(), &config, listener).expect("starts");
+    let mut instance =
+        host.load("evil").instantiate(Limits::default(), &config, listener, &Grants::default()).expect("starts");
     call(&mut instance, &rows(&[Some("bad")]), 0).expect("an output");
     let heard = heard.0.lock().expect("a lock");
     assert_eq!(heard.first().map(String::as_str), Some("line 0"));

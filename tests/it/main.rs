@@ -12,4 +12,5 @@ mod refusals;
 mod scale;
 mod sinks;
 mod topic_dump;
+mod tracking;
 mod workload;

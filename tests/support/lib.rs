@@ -17,7 +17,7 @@ pub use host::{Answer, Host, guest};
 pub use kafka::{Read, Topic, timestamp};
 pub use proxy::{Network, Proxy};
 pub use redis::Keys;
-pub use services::{Services, beside, other_kafka, root, services, use_services};
+pub use services::{OwnRedis, Services, beside, other_kafka, root, services, use_services};
 
 use std::{
     sync::atomic::{AtomicU32, Ordering::Relaxed},

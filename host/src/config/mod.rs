@@ -35,7 +35,7 @@ mod validate;
 mod value;
 mod variables;
 
-pub use module::{Grants, KeyValue, ModuleRef, ModuleSpec};
+pub use module::{Bucket, DEFAULT_BUCKET, Grants, KeyValue, KeyValuePlace, ModuleRef, ModuleSpec};
 pub use names::{BadName, check_name};
 pub use pipeline::{Backoff, BatchPolicy, DeadLetter, Delivery, Errors, KafkaSource, Pipeline, Start, default_group};
 pub use problem::{ConfigError, Problem};

@@ -1,13 +1,15 @@
 //! One batch by hand: records through a module, and what it answers, without a source and without a sink.
 
-use std::{rc::Rc, sync::Arc};
+use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 
 use super::{ControlError, controller::Inner};
 use crate::{
     batch::{Batch, Columns, MemoryRows},
+    config::Grants,
     engine::{Call, GuestOutput, Instance, Module},
+    grants::{Contents, Granted},
     limits::Limits,
     output::{Op, View},
 };
@@ -23,6 +25,11 @@ pub struct InvokeInput {
     pub topic: Option<String>,
     #[serde(default)]
     pub partition: i32,
+    /// What the key-value store begins with, by bucket and key: texts, or JSON that stands for its compact text. It is
+    /// in memory and of this call alone, whatever the pipeline grants.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = Object)]
+    pub keyvalue: BTreeMap<String, BTreeMap<String, serde_json::Value>>,
     pub records: Vec<InvokeRecord>,
 }
 
@@ -89,19 +96,18 @@ pub struct InvokedRecord {
 }
 
 impl Inner {
-    /// Gives a batch to the live module of a pipeline, in an instance of its own.
+    /// Gives a batch to the live module of a pipeline, in an instance of its own: nothing that it is granted is touched.
     pub(super) fn invoke(&self, name: &str, input: &InvokeInput) -> Result<InvokeResult, ControlError> {
         let slot = self.slot(name)?;
         let release = slot.with(|pipeline| pipeline.release());
         let release = release.ok_or_else(|| ControlError::BadRequest(format!("pipeline `{name}` does not run")))?;
-        let mut instance = release
-            .instance()
-            .map_err(|error| ControlError::BadRequest(format!("the module does not start: {error}")))?;
+        let instance = release.on_trial(&contents(input));
+        let mut instance = instance.map_err(|error| ControlError::BadRequest(error.to_string()))?;
         run(&mut instance, input)
     }
 }
 
-/// Gives a batch to a module that need not belong to a pipeline.
+/// Gives a batch to a module that need not belong to a pipeline. What it is granted is in memory, for this call.
 ///
 /// # Errors
 /// The module does not start, or its call fails.
@@ -109,13 +115,27 @@ pub fn invoke(
     module: &Module,
     config: &[(String, String)],
     limits: Limits,
+    grants: &Grants,
     guest: Arc<dyn GuestOutput>,
     input: &InvokeInput,
 ) -> Result<InvokeResult, ControlError> {
+    let granted = Granted::on_trial(grants, &contents(input));
+    let granted = granted.map_err(|error| ControlError::BadRequest(error.to_string()))?;
     let mut instance = module
-        .instantiate(limits, config, guest)
+        .instantiate(limits, config, guest, &granted.for_engine())
         .map_err(|error| ControlError::BadRequest(format!("the module does not start: {error}")))?;
     run(&mut instance, input)
+}
+
+fn contents(input: &InvokeInput) -> Contents {
+    let bytes = |value: &serde_json::Value| match value {
+        serde_json::Value::String(text) => text.clone().into_bytes(),
+        other => other.to_string().into_bytes(),
+    };
+    let bucket = |entries: &BTreeMap<String, serde_json::Value>| {
+        entries.iter().map(|(key, value)| (key.clone(), bytes(value))).collect()
+    };
+    input.keyvalue.iter().map(|(name, entries)| (name.clone(), bucket(entries))).collect()
 }
 
 fn run(instance: &mut Instance, input: &InvokeInput) -> Result<InvokeResult, ControlError> {

@@ -76,6 +76,7 @@ impl Slot {
                 lag: None,
                 rebalances: 0,
                 sinks: BTreeMap::new(),
+                keyvalue: None,
                 partitions: Partitions::new(),
                 began: None,
             },

@@ -6,7 +6,11 @@ use wasmtime::{
     component::{Component, types::ComponentItem},
 };
 
-use super::{error::LoadError, module::World};
+use super::{
+    error::{LoadError, StartError},
+    instance::Grants,
+    module::World,
+};
 
 const PACKAGE: &str = "wasmill:transform";
 const VERSION: &str = "0.1.0";
@@ -16,6 +20,27 @@ const GRANTED: [&str; 5] = ["types", "log", "metrics", "columns", "records"];
 
 /// Packages of WASI 0.2 that are linked, with nothing behind them but clocks, randomness and our log.
 const WASI: [&str; 6] = ["wasi:cli/", "wasi:io/", "wasi:clocks/", "wasi:random/", "wasi:filesystem/", "wasi:sockets/"];
+
+/// What a pipeline may grant.
+const KEYVALUE: [&str; 3] =
+    ["wasi:keyvalue/store@0.2.0-draft", "wasi:keyvalue/atomics@0.2.0-draft", "wasi:keyvalue/batch@0.2.0-draft"];
+
+const GRANT_KEYVALUE: &str = "add `grants: { keyvalue: { redis: { url: ... } } }` to `module`, or `memory: {}` in place \
+                              of `redis` (docs/grants.md), or deploy a module that does without";
+
+/// Whether what a module imports is granted to it.
+///
+/// # Errors
+/// Names the first import that is not, and says how to grant it.
+pub(super) fn granted(imports: &[String], grants: &Grants) -> Result<(), StartError> {
+    let wanted = imports.iter().find(|import| KEYVALUE.contains(&import.as_str()));
+    match wanted {
+        Some(import) if grants.keyvalue.is_none() => {
+            Err(StartError::NotGranted { import: import.clone(), help: GRANT_KEYVALUE })
+        }
+        _ => Ok(()),
+    }
+}
 
 /// Checks exports and imports; answers the world and the names of the imports.
 pub(super) fn admit(engine: &Engine, component: &Component) -> Result<(World, Vec<String>), LoadError> {
@@ -31,7 +56,7 @@ pub(super) fn admit(engine: &Engine, component: &Component) -> Result<(World, Ve
             }
             _ => false,
         };
-        if !types_only && !is_granted(name) {
+        if !types_only && !is_granted(name) && !KEYVALUE.contains(&name) {
             return Err(LoadError::UnknownImport { import: name.to_owned() });
         }
     }
@@ -77,9 +102,18 @@ mod tests {
             "wasmill:transform/secrets@0.1.0",
             "example:store/kv",
             "wasi:clix/x",
+            "wasi:keyvalue/store@0.2.0-draft",
         ] {
             assert!(!is_granted(import), "{import}");
         }
+    }
+
+    #[test]
+    fn what_is_not_granted_is_named_with_the_way_to_grant_it() {
+        let imports = ["wasi:io/streams@0.2.9", "wasi:keyvalue/batch@0.2.0-draft"].map(str::to_owned);
+        assert!(granted(&imports[..1], &Grants::default()).is_ok());
+        let said = granted(&imports, &Grants::default()).expect_err("not granted").to_string();
+        assert!(said.contains("`wasi:keyvalue/batch@0.2.0-draft`") && said.contains("grants: { keyvalue:"), "{said}");
     }
 
     #[test]

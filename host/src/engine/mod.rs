@@ -11,6 +11,7 @@
 //!   an upload that is one is refused (`artifact.rs` holds the one `unsafe`).
 //! - WASI is linked whole, because libc-based guests import all of it, and granted nothing: no files, no network, no
 //!   environment, no arguments.
+//! - What else a module imports is refused unless its pipeline grants it ([`Grants`]).
 //! - An answer that left this folder has passed [`crate::output::Output::check`].
 
 mod admission;
@@ -21,6 +22,7 @@ mod componentize;
 mod error;
 mod guest;
 mod instance;
+mod keyvalue;
 mod module;
 mod records;
 mod runtime;
@@ -29,6 +31,7 @@ mod state;
 pub use compile::{CompileLimits, compile_worker};
 pub use error::{CallError, EngineError, LoadError, StartError};
 pub use guest::{GuestOutput, LogLevel, NoOutput};
-pub use instance::{Call, Instance};
+pub use instance::{Call, Grants, Instance};
+pub use keyvalue::{Asked, KeyValue, Keys, StoreError};
 pub use module::{Description, Digest, Module, Plan, Setting, World};
 pub use runtime::{Engine, EngineOptions};

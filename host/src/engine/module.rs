@@ -14,7 +14,7 @@ use super::{
     componentize::componentize,
     error::{LoadError, StartError},
     guest::{GuestOutput, NoOutput},
-    instance::Instance,
+    instance::{Grants, Instance},
     runtime::Inner,
     state::State,
 };
@@ -187,15 +187,17 @@ impl Module {
     /// Makes an instance and calls its `init`.
     ///
     /// # Errors
-    /// The module refuses its config, fails, or answers a plan that cannot be used.
+    /// The module wants what is not granted, refuses its config, fails, or answers a plan that cannot be used.
     pub fn instantiate(
         &self,
         limits: Limits,
         config: &[(String, String)],
         guest: Arc<dyn GuestOutput>,
+        grants: &Grants,
     ) -> Result<Instance, StartError> {
-        let Loaded { engine, pre, world, .. } = &*self.inner;
-        let mut instance = Instance::new(&engine.engine, pre, *world, limits, guest)?;
+        let Loaded { engine, pre, world, imports, .. } = &*self.inner;
+        admission::granted(imports, grants)?;
+        let mut instance = Instance::new(&engine.engine, pre, *world, limits, guest, grants)?;
         instance.init(config)?;
         Ok(instance)
     }
@@ -207,7 +209,9 @@ fn pre_instantiate(engine: &Inner, component: &Component) -> Result<InstancePre<
 
 fn describe(module: &Loaded) -> Result<Description, LoadError> {
     let limits = Limits::default();
-    let instance = Instance::new(&module.engine.engine, &module.pre, module.world, limits, Arc::new(NoOutput));
+    let Loaded { engine, pre, world, .. } = module;
+    // Who it is, it knows by itself: whatever it imports, it is given nothing here.
+    let instance = Instance::new(&engine.engine, pre, *world, limits, Arc::new(NoOutput), &Grants::default());
     let mut instance = instance.map_err(|error| match error {
         StartError::Call(error) => LoadError::Describe(error),
         error => LoadError::Mismatch(error.to_string()),

@@ -1,5 +1,5 @@
-//! Nothing is consumed before every sink has reached its server: a wrong address or password is said at once, and not
-//! by the first record. A server that is away is waited for; one that refuses needs a person.
+//! Nothing is consumed before every sink, and the store that the module is granted, has reached its server: a wrong
+//! address or password is said at once, and not by the first record. A server that is away is waited for; one that refuses needs a person.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use super::{
     shared::{Shared, Wish},
     status::State,
 };
-use crate::sink::Contact;
+use crate::contact::Contact;
 
-/// How often the sinks are asked. They try by themselves.
+/// How often they are asked. They try by themselves.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// Waits until all sinks of a lane have reached their servers.
+/// Waits until all servers that a lane needs were reached.
 ///
 /// # Errors
 /// Why the lane ends instead: it was told to stop, or a server refuses.
@@ -24,13 +24,18 @@ pub(super) fn wait(shared: &Shared, lane: usize, flight: &Flight) -> Result<(), 
         if let Wish::Stop(_) = shared.wish() {
             break Err(End::Stopped { left: 0 });
         }
-        match flight.contact() {
+        match flight.contact().and(shared.release().granted().contact()) {
             Contact::Made => break Ok(()),
             Contact::Failed(reason) => break Err(End::Stuck(Stuck::Failed(reason))),
             Contact::Waits(None) => {}
             Contact::Waits(Some(reason)) if said.as_ref() == Some(&reason) => {}
             Contact::Waits(Some(reason)) => {
-                tracing::warn!(pipeline = shared.spec.name, lane, reason, "nothing is read before every sink answers");
+                tracing::warn!(
+                    pipeline = shared.spec.name,
+                    lane,
+                    reason,
+                    "nothing is read before every server answers"
+                );
                 shared.set_trouble(lane, Some((State::Stalled, reason.clone())));
                 said = Some(reason);
             }

@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     batch::Batch,
+    engine::{CallError, StartError},
     kafka::KafkaError,
     source::{Assignment, Source, SourceEvent},
 };
@@ -38,8 +39,8 @@ const BUSY_WAIT: Duration = Duration::from_millis(1);
 /// group would take the partition away; it is then delivered again by its next owner.
 const REVOKE_DEADLINE: Duration = Duration::from_secs(20);
 
-/// How long deliveries may be under way without one being settled before the pipeline shows as stalled. A slow server
-/// settles some in this time.
+/// How long deliveries may be under way without one being settled, or a batch asked for again and again, before the
+/// pipeline shows as stalled. A slow server settles some in this time.
 const STALLED_AFTER: Duration = Duration::from_secs(10);
 
 const STATUS_INTERVAL: Duration = Duration::from_millis(250);
@@ -59,6 +60,9 @@ struct Held {
     batch: Batch,
     attempt: u32,
     until: Instant,
+    /// Since when, and why it asked last.
+    since: Instant,
+    reason: String,
 }
 
 pub(super) struct Lane<'a> {
@@ -93,7 +97,10 @@ impl<'a> Lane<'a> {
 
     pub(super) fn run(mut self) -> End {
         if let Err(error) = self.transformer.warm_up() {
-            return End::Stuck(Stuck::Failed(error.to_string()));
+            return End::Stuck(match error {
+                StartError::Call(CallError::Store(_)) => Stuck::Restart(error.to_string()),
+                _ => Stuck::Failed(error.to_string()),
+            });
         }
         if let Err(stuck) = self.flight.take_over() {
             return End::Stuck(stuck);
@@ -122,7 +129,7 @@ impl<'a> Lane<'a> {
         } else if !room {
             self.shared.wait(BUSY_WAIT);
         } else if let Some(held) = self.held.take_if(|held| held.until <= Instant::now()) {
-            self.process(held.batch, held.attempt)?;
+            self.process(held.batch, held.attempt, Some(held.since))?;
         } else if let Some(held) = &self.held {
             let wait = held.until.saturating_duration_since(Instant::now()).min(IDLE_WAIT);
             self.shared.wait(wait);
@@ -132,15 +139,15 @@ impl<'a> Lane<'a> {
                 && self.flight.has_room()
                 && let Some(batch) = self.source.next_batch()
             {
-                self.process(batch, 0)?;
+                self.process(batch, 0, None)?;
                 self.settle()?;
             }
         }
         Ok(())
     }
 
-    /// Gives a batch to the live release and its outputs to the sinks.
-    fn process(&mut self, batch: Batch, attempt: u32) -> Result<(), Stuck> {
+    /// Gives a batch to the live release and its outputs to the sinks. `since` says when it was held first.
+    fn process(&mut self, batch: Batch, attempt: u32, since: Option<Instant>) -> Result<(), Stuck> {
         let attempt = if self.adopt() { 0 } else { attempt };
         self.announce(&batch);
         let started = Instant::now();
@@ -162,11 +169,11 @@ impl<'a> Lane<'a> {
                 self.flight.deliver(batch, &transformed, self.transformer.release(), counters)
             }
             Err(Refused::Stop(reason)) => Err(Stuck::Failed(reason)),
-            Err(Refused::Again(reason)) => self.hold(batch, attempt, &reason),
+            Err(Refused::Again(reason)) => self.hold(batch, attempt, since.unwrap_or(started), reason),
         }
     }
 
-    fn hold(&mut self, batch: Batch, attempt: u32, reason: &str) -> Result<(), Stuck> {
+    fn hold(&mut self, batch: Batch, attempt: u32, since: Instant, reason: String) -> Result<(), Stuck> {
         let errors = &self.shared.spec.errors;
         if attempt >= errors.retries {
             let retries = errors.retries;
@@ -177,7 +184,7 @@ impl<'a> Lane<'a> {
         self.shared.counters.retried.fetch_add(batch.rows.len() as u64, Relaxed);
         let wait = Backoff { from: errors.backoff.from, to: errors.backoff.to }.wait(attempt, rand::random());
         tracing::debug!(pipeline = self.shared.spec.name, attempt, reason, "the module asks for a retry");
-        self.held = Some(Held { batch, attempt: attempt + 1, until: Instant::now() + wait });
+        self.held = Some(Held { batch, attempt: attempt + 1, until: Instant::now() + wait, since, reason });
         Ok(())
     }
 
@@ -293,13 +300,21 @@ impl<'a> Lane<'a> {
     }
 
     fn note_stall(&mut self) {
-        if self.flight.stuck_for().is_none_or(|since| since < STALLED_AFTER) {
+        let held = self.held.as_ref().filter(|held| held.since.elapsed() >= STALLED_AFTER);
+        let stuck = self.flight.stuck_for().is_some_and(|since| since >= STALLED_AFTER);
+        if !stuck && held.is_none() {
             if std::mem::take(&mut self.stalled) {
                 self.shared.set_trouble(self.index, None);
             }
             return;
         }
         if std::mem::replace(&mut self.stalled, true) {
+            return;
+        }
+        if let Some(Held { batch, attempt, reason, .. }) = held {
+            let reason = format!("retry {attempt} of {batch:?}: {reason}");
+            tracing::warn!(pipeline = self.shared.spec.name, reason, "stalled");
+            self.shared.set_trouble(self.index, Some((State::Stalled, reason)));
             return;
         }
         let said = |sink: &str| self.shared.sinks.get(sink)?.last_error();

@@ -37,7 +37,10 @@ use shared::{Shared, Wish};
 pub use status::{Counters, Counts, PartitionStatus, Partitions, State, Status};
 
 use crate::config;
-pub use crate::sink::SinkCounts;
+pub use crate::{
+    grants::{KeyValueCounts, Operations},
+    sink::SinkCounts,
+};
 
 /// Pause before a stuck lane starts again.
 const RESTART: Backoff = Backoff { from: Duration::from_millis(200), to: Duration::from_secs(30) };

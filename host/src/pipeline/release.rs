@@ -13,6 +13,7 @@ use crate::{
     batch::{Columns, Reads},
     config,
     engine::{Call, CallError, GuestOutput, Instance, Module, StartError},
+    grants::{Contents, GrantError, Granted},
     limits::Limits,
     router::{RouteError, Router},
 };
@@ -34,6 +35,8 @@ pub enum PrepareError {
     #[error("module {module} fails its smoke call on an empty batch: {source}")]
     Smoke { module: String, source: CallError },
     #[error(transparent)]
+    Grant(#[from] GrantError),
+    #[error(transparent)]
     Route(#[from] RouteError),
 }
 
@@ -41,8 +44,10 @@ impl PrepareError {
     /// Stable name for machines.
     pub fn code(&self) -> &'static str {
         match self {
+            Self::Start { source: StartError::NotGranted { .. }, .. } => "not-granted",
             Self::Start { .. } => "module-does-not-start",
             Self::Smoke { .. } => "smoke-call-failed",
+            Self::Grant(_) => "grant-not-available",
             Self::Route(_) => "routes-do-not-fit",
         }
     }
@@ -60,6 +65,7 @@ pub struct Release {
     pub(crate) router: Router,
     code: Module,
     config: Vec<(String, String)>,
+    granted: Granted,
     guest: Arc<dyn GuestOutput>,
     /// Instances that were started by `prepare` and wait for their lane.
     warm: Mutex<Vec<Instance>>,
@@ -70,12 +76,14 @@ impl Release {
     /// nothing.
     ///
     /// # Errors
-    /// The module refuses its config, traps, runs too long, or plans a route that leads nowhere.
+    /// The module wants what is not granted, refuses its config, traps, runs too long, or plans a route that leads
+    /// nowhere.
     pub fn prepare(
         id: u64,
         code: &Module,
         module: ModuleId,
         spec: &config::Pipeline,
+        granted: Granted,
         guest: Arc<dyn GuestOutput>,
     ) -> Result<Arc<Self>, PrepareError> {
         let limits = spec.module.limits;
@@ -84,7 +92,7 @@ impl Release {
         let mut warm = Vec::new();
         for _ in 0..spec.source.lanes {
             let mut instance = code
-                .instantiate(limits, &config, Arc::clone(&guest))
+                .instantiate(limits, &config, Arc::clone(&guest), &granted.for_engine())
                 .map_err(|source| PrepareError::Start { module: name(), source })?;
             smoke(&mut instance).map_err(|source| PrepareError::Smoke { module: name(), source })?;
             warm.push(instance);
@@ -94,7 +102,7 @@ impl Release {
         let router = Router::new(&plan.routes, &spec.routes, &sinks)?;
         let (routes, reads) = (plan.routes, plan.reads);
         let (code, warm) = (code.clone(), Mutex::new(warm));
-        Ok(Arc::new(Self { id, module, routes, reads, limits, router, code, config, guest, warm }))
+        Ok(Arc::new(Self { id, module, routes, reads, limits, router, code, config, granted, guest, warm }))
     }
 
     /// A started instance: one that `prepare` left, or a new one.
@@ -104,8 +112,28 @@ impl Release {
     pub(crate) fn instance(&self) -> Result<Instance, StartError> {
         match self.warm.lock().pop() {
             Some(instance) => Ok(instance),
-            None => self.code.instantiate(self.limits, &self.config, Arc::clone(&self.guest)),
+            None => self.start(&self.granted),
         }
+    }
+
+    /// An instance to be tried by hand: what is granted to it is in memory, begins with `contents`, and is nobody
+    /// else's.
+    ///
+    /// # Errors
+    /// `contents` does not fit what is granted, or the module does not start.
+    pub(crate) fn on_trial(&self, contents: &Contents) -> Result<Instance, PrepareError> {
+        let granted = Granted::on_trial(self.granted.settings(), contents)?;
+        let name = || format!("{}@{}", self.module.name, self.module.version);
+        self.start(&granted).map_err(|source| PrepareError::Start { module: name(), source })
+    }
+
+    fn start(&self, granted: &Granted) -> Result<Instance, StartError> {
+        self.code.instantiate(self.limits, &self.config, Arc::clone(&self.guest), &granted.for_engine())
+    }
+
+    /// What the module may reach.
+    pub(crate) fn granted(&self) -> &Granted {
+        &self.granted
     }
 
     /// Lets go of the instances that no lane came for, once another release is live.
@@ -120,7 +148,7 @@ fn smoke(instance: &mut Instance) -> Result<(), CallError> {
     let call = Call { topic: "wasmill.smoke", partition: 0, attempt: 0, columns: &columns };
     match instance.transform(&call) {
         // A module that cannot work right now (a lookup that is away) is no bad module.
-        Ok(_) | Err(CallError::Retry(_)) => Ok(()),
+        Ok(_) | Err(CallError::Retry(_) | CallError::Store(_)) => Ok(()),
         Err(error) => Err(error),
     }
 }

@@ -179,6 +179,7 @@ impl Shared {
             lag: lags.filter(|lags| !lags.is_empty()).map(|lags| lags.iter().sum()),
             rebalances: self.counters.rebalances.load(Relaxed),
             sinks: self.sinks.iter().map(|(name, stats)| (name.clone(), stats.counts())).collect(),
+            keyvalue: release.granted().keyvalue_counts(),
             partitions,
             began: None,
         }

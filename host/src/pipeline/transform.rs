@@ -104,7 +104,10 @@ impl Transformer {
     }
 
     fn call(&mut self, batch: &Batch, range: Range<u32>, attempt: u32) -> Result<Output, CallError> {
-        self.warm_up().map_err(|error| CallError::Fatal(error.to_string()))?;
+        self.warm_up().map_err(|error| match error {
+            StartError::Call(error @ CallError::Store(_)) => error,
+            error => CallError::Fatal(error.to_string()),
+        })?;
         let Some(instance) = self.instance.as_mut() else { return Err(CallError::Fatal("no instance".into())) };
         self.columns.pack(batch.rows.as_ref(), range.start as usize..range.end as usize, self.release.reads);
         let partition = batch.partition;

@@ -52,13 +52,16 @@
 //! times. A batch may be given to the module more than once.
 //!
 //! # What a module may do
-//! Compute, [`log`] and count [`metrics`]. It has no files, no network and no environment. An instance is called by one
-//! thread at a time, keeps its state from batch to batch, and may be replaced at any time.
+//! Compute, [`log`] and count [`metrics`]. It has no files, no network and no environment. What its pipeline grants
+//! comes on top: a key-value store (`kv`, feature `keyvalue`). An instance is called by one thread at a time, keeps its
+//! state from batch to batch, and may be replaced at any time.
 #![deny(missing_docs)]
 
 mod batch;
 mod describe;
 mod glue;
+#[cfg(feature = "keyvalue")]
+pub mod kv;
 pub mod log;
 pub mod metrics;
 mod output;

@@ -169,13 +169,15 @@ mod tests {
 
     /// The manifest that is laid beside a module asks for what the SDK's own does.
     #[test]
-    fn the_sdk_beside_a_module_has_the_dependencies_of_the_sdk() {
-        let dependencies = |file: &str| -> Vec<String> {
+    fn the_sdk_beside_a_module_has_the_dependencies_and_features_of_the_sdk() {
+        let section = |file: &str, name: &str| -> Vec<String> {
             let text = RUST.get_file(file).and_then(include_dir::File::contents_utf8).expect("a manifest");
-            let lines = text.lines().skip_while(|line| *line != "[dependencies]").skip(1);
+            let lines = text.lines().skip_while(|line| *line != name).skip(1);
             lines.take_while(|line| !line.is_empty()).map(str::to_owned).collect()
         };
-        assert_eq!(dependencies("template/wasmill-sdk.toml.tmpl"), dependencies("Cargo.toml"));
-        assert!(!dependencies("Cargo.toml").is_empty());
+        for name in ["[dependencies]", "[features]"] {
+            assert_eq!(section("template/wasmill-sdk.toml.tmpl", name), section("Cargo.toml", name));
+            assert!(!section("Cargo.toml", name).is_empty());
+        }
     }
 }

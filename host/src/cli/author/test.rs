@@ -18,7 +18,7 @@ use super::{
     engine, shown,
 };
 use crate::{
-    config::{self, Environment},
+    config::{self, Environment, Grants},
     control::{InvokeInput, invoke},
     engine::{GuestOutput, LogLevel, Module},
     limits::Limits,
@@ -72,11 +72,10 @@ pub(in crate::cli) fn test(asked: &Test) -> Result<ExitCode, Failure> {
     };
     let (engine, _cache) = engine()?;
     let module = engine.load(&bytes).map_err(|error| refused(&file, &error))?;
-    let (settings, limits) = pipeline(&asked.folder)?;
+    let surroundings = pipeline(&asked.folder)?;
     let mut verdicts = Vec::new();
     for case in &cases {
-        let config = case.config()?.unwrap_or_else(|| settings.clone());
-        let verdict = judge(case, &module, &config, limits, asked.bless)?;
+        let verdict = judge(case, &module, &surroundings, asked.bless)?;
         if !asked.json {
             let word = if verdict.passed { "ok" } else { "DIFFERS" };
             output::line(format_args!("{}: {word}", verdict.case));
@@ -96,28 +95,33 @@ pub(in crate::cli) fn test(asked: &Test) -> Result<ExitCode, Failure> {
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(Kind::Failed as u8) })
 }
 
-/// Settings and limits of the project's pipeline, where it has one.
-fn pipeline(folder: &Path) -> Result<(Vec<(String, String)>, Limits), Failure> {
+/// What the project's pipeline gives to its module, where it has one.
+#[derive(Default)]
+struct Surroundings {
+    settings: Vec<(String, String)>,
+    limits: Limits,
+    grants: Grants,
+}
+
+fn pipeline(folder: &Path) -> Result<Surroundings, Failure> {
     let file = folder.join("pipeline.yaml");
     if !file.exists() {
-        return Ok((Vec::new(), Limits::default()));
+        return Ok(Surroundings::default());
     }
     let (text, base) = read(&file)?;
     let loaded = config::load(&text, &shown(&file), &base, &Environment).map_err(config_failure)?;
-    Ok((loaded.pipeline.module.config, loaded.pipeline.module.limits))
+    let config::ModuleSpec { config: settings, limits, grants, .. } = loaded.pipeline.module;
+    Ok(Surroundings { settings, limits, grants })
 }
 
-fn judge(
-    case: &Case,
-    module: &Module,
-    config: &[(String, String)],
-    limits: Limits,
-    bless: bool,
-) -> Result<Verdict, Failure> {
+fn judge(case: &Case, module: &Module, surroundings: &Surroundings, bless: bool) -> Result<Verdict, Failure> {
     let verdict =
         |difference: Option<String>| Verdict { case: case.name.clone(), passed: difference.is_none(), difference };
-    let input = InvokeInput { topic: Some("test".into()), partition: 0, records: case.records()? };
-    let result = match invoke(module, config, limits, Arc::new(Aloud), &input) {
+    let config = case.config()?.unwrap_or_else(|| surroundings.settings.clone());
+    let (records, keyvalue) = (case.records()?, case.keyvalue()?);
+    let input = InvokeInput { topic: Some("test".into()), partition: 0, keyvalue, records };
+    let Surroundings { limits, grants, .. } = surroundings;
+    let result = match invoke(module, &config, *limits, grants, Arc::new(Aloud), &input) {
         Ok(result) => result,
         Err(error) => return Ok(verdict(Some(error.to_string()))),
     };
