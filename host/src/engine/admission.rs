@@ -10,6 +10,7 @@ use super::{
     error::{LoadError, StartError},
     instance::Grants,
     module::World,
+    standard::STANDARD,
 };
 
 const PACKAGE: &str = "wasmill:transform";
@@ -79,7 +80,7 @@ fn world(exports: &[String]) -> Result<World, LoadError> {
 }
 
 fn is_granted(import: &str) -> bool {
-    if WASI.iter().any(|package| import.starts_with(package)) {
+    if WASI.iter().any(|package| import.starts_with(package)) || STANDARD.contains(&import) {
         return true;
     }
     let Some(rest) = import.strip_prefix(PACKAGE).and_then(|rest| rest.strip_prefix('/')) else { return false };
@@ -93,7 +94,12 @@ mod tests {
 
     #[test]
     fn grants_the_contract_and_wasi_and_nothing_else() {
-        for import in ["wasi:io/streams@0.2.9", "wasmill:transform/log@0.1.0", "wasi:sockets/tcp@0.2.0"] {
+        for import in [
+            "wasi:io/streams@0.2.9",
+            "wasmill:transform/log@0.1.0",
+            "wasi:sockets/tcp@0.2.0",
+            "wasi:config/store@0.2.0-rc.1",
+        ] {
             assert!(is_granted(import), "{import}");
         }
         for import in [

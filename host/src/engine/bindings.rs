@@ -22,6 +22,16 @@ pub(super) mod records {
     });
 }
 
+/// Always granted: see `standard`.
+pub(super) mod config {
+    wasmtime::component::bindgen!({ path: "../wit/deps/config", world: "imports" });
+}
+
+/// Always granted: see `standard`.
+pub(super) mod logging {
+    wasmtime::component::bindgen!({ path: "../wit/deps/logging", world: "imports" });
+}
+
 /// The store is an import that a pipeline may grant: see `keyvalue`.
 pub(super) mod keyvalue {
     wasmtime::component::bindgen!({

@@ -36,8 +36,8 @@ pub enum LoadError {
     WrongWorld { missing: String, found: String },
     #[error(
         "the component imports `{import}`, which this host does not provide to modules. Remove what needs it; a module \
-         may import WASI 0.2, `wasmill:transform/log` and `wasmill:transform/metrics`, and where its pipeline grants \
-         it `wasi:keyvalue@0.2.0-draft`"
+         may import WASI 0.2, `wasi:config`, `wasi:logging`, `wasmill:transform/log` and `wasmill:transform/metrics`, \
+         and where its pipeline grants it `wasi:keyvalue@0.2.0-draft`"
     )]
     UnknownImport { import: String },
     #[error("the component does not fit the contract: {0}")]

@@ -60,10 +60,12 @@ impl Instance {
         pre: &InstancePre<State>,
         world: World,
         limits: Limits,
+        config: &[(String, String)],
         guest: Arc<dyn GuestOutput>,
         grants: &Grants,
     ) -> Result<Self, StartError> {
-        let mut store = Store::new(engine, State::new(limits.memory, Mouth::new(guest), grants.keyvalue.clone()));
+        let state = State::new(limits.memory, Mouth::new(guest), config.to_vec(), grants.keyvalue.clone());
+        let mut store = Store::new(engine, state);
         store.limiter(|state| &mut state.memory);
         // Bounds what the host allocates for an answer before it can be measured; headroom for its list structure.
         store.set_hostcall_fuel(limits.output.saturating_mul(2).saturating_add(1 << 20));

@@ -26,6 +26,7 @@ mod keyvalue;
 mod module;
 mod records;
 mod runtime;
+mod standard;
 mod state;
 
 pub use compile::{CompileLimits, compile_worker};

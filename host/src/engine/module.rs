@@ -197,7 +197,7 @@ impl Module {
     ) -> Result<Instance, StartError> {
         let Loaded { engine, pre, world, imports, .. } = &*self.inner;
         admission::granted(imports, grants)?;
-        let mut instance = Instance::new(&engine.engine, pre, *world, limits, guest, grants)?;
+        let mut instance = Instance::new(&engine.engine, pre, *world, limits, config, guest, grants)?;
         instance.init(config)?;
         Ok(instance)
     }
@@ -211,7 +211,7 @@ fn describe(module: &Loaded) -> Result<Description, LoadError> {
     let limits = Limits::default();
     let Loaded { engine, pre, world, .. } = module;
     // Who it is, it knows by itself: whatever it imports, it is given nothing here.
-    let instance = Instance::new(&engine.engine, pre, *world, limits, Arc::new(NoOutput), &Grants::default());
+    let instance = Instance::new(&engine.engine, pre, *world, limits, &[], Arc::new(NoOutput), &Grants::default());
     let mut instance = instance.map_err(|error| match error {
         StartError::Call(error) => LoadError::Describe(error),
         error => LoadError::Mismatch(error.to_string()),

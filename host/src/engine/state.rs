@@ -33,12 +33,19 @@ pub(super) struct State {
     wasi: WasiCtx,
     pub(super) table: ResourceTable,
     pub(super) keyvalue: Granted,
+    /// Settings of the module.
+    pub(super) config: Vec<(String, String)>,
     pub(super) memory: MemoryLimit,
     pub(super) mouth: Arc<Mouth>,
 }
 
 impl State {
-    pub(super) fn new(memory_max: usize, mouth: Arc<Mouth>, keyvalue: Option<Arc<dyn KeyValue>>) -> Self {
+    pub(super) fn new(
+        memory_max: usize,
+        mouth: Arc<Mouth>,
+        config: Vec<(String, String)>,
+        keyvalue: Option<Arc<dyn KeyValue>>,
+    ) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES_MAX);
         // No preopened folder, no environment, no arguments, no sockets, standard input closed: the builder's
@@ -51,7 +58,7 @@ impl State {
             .max_random_size(RANDOM_MAX)
             .build();
         let memory = MemoryLimit { max: memory_max, used: 0, refused: false };
-        Self { wasi, table, keyvalue: Granted::new(keyvalue), memory, mouth }
+        Self { wasi, table, keyvalue: Granted::new(keyvalue), config, memory, mouth }
     }
 }
 
