@@ -1,6 +1,7 @@
 //! Measures Wasmill. Each subcommand is one measurement and has a module of its own; what they share:
 //!
 //! - [`measure`]: rounds that interleave the variants, and what their samples come to,
+//! - [`host`]: a host under measurement, by its admin API,
 //! - [`machine`]: where and of what a figure was taken,
 //! - [`report`]: a table for people, a file for `bench/results`,
 //! - [`page`]: docs/performance.md, made of those files.
@@ -9,10 +10,13 @@
 
 mod boundary;
 mod e2e;
+mod host;
 mod machine;
 mod measure;
 mod page;
 mod report;
+mod scale;
+mod swap;
 
 use std::path::PathBuf;
 
@@ -42,6 +46,10 @@ enum Bench {
     E2e(e2e::Args),
     /// Kafka -> module -> Kafka: how long a record is under way
     Latency(e2e::latency::Args),
+    /// What a record costs as lanes, pipelines and partitions grow
+    Scale(scale::Args),
+    /// What swaps cost a pipeline under full load: gap, dip, memory
+    Swap(swap::Args),
     /// Write docs/performance.md from the files of results
     Page(page::Args),
     /// Compile a component, with limits: started by the engine itself
@@ -54,6 +62,8 @@ fn main() -> anyhow::Result<()> {
     match bench {
         Bench::Boundary(args) => report::publish("boundary", &report, || boundary::run(&args)),
         Bench::Latency(args) => report::publish("latency", &report, || e2e::latency::run(&args)),
+        Bench::Scale(args) => report::publish("scale", &report, || scale::run(&args)),
+        Bench::Swap(args) => report::publish("swap", &report, || swap::run(&args)),
         Bench::Page(args) => page::run(&args, &report.results),
         Bench::E2e(args) => report::publish("e2e", &report, || e2e::run(&args)),
         Bench::CompileWorker { input, output, memory, cpu_seconds } => {

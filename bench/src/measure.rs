@@ -23,7 +23,7 @@ pub(crate) struct Method {
 }
 
 /// Smallest, tenth percentile, median and ninetieth percentile of the samples.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Spread {
     pub(crate) min: f64,
     pub(crate) p10: f64,

@@ -20,6 +20,7 @@
 )]
 
 mod check;
+mod hang;
 mod load;
 mod plan;
 mod read;
@@ -57,6 +58,9 @@ pub(crate) struct Args {
     /// Longest pause between the begins of two faults, in milliseconds.
     #[arg(long, default_value_t = 6000)]
     pause: u64,
+    /// In place of faults: stop Elasticsearch for so many seconds, and look at the pipelines of one host.
+    #[arg(long)]
+    hang: Option<u64>,
     /// Write the report here, as JSON.
     #[arg(long)]
     report: Option<PathBuf>,
@@ -70,6 +74,15 @@ impl Args {
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    if let Some(seconds) = args.hang {
+        let seen = hang::run(Duration::from_secs(seconds));
+        let json = serde_json::to_string_pretty(&seen).expect("JSON");
+        println!("{json}");
+        if let Some(file) = &args.report {
+            std::fs::write(file, json + "\n").expect("written");
+        }
+        return if seen.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     let report = run::run(&args);
     println!("{}", report.table());
     if let Some(file) = &args.report {

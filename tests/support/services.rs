@@ -2,7 +2,8 @@
 
 use std::{
     collections::HashMap,
-    path::PathBuf,
+    fs,
+    path::{Path, PathBuf},
     process::Command,
     sync::{Mutex, OnceLock},
 };
@@ -51,7 +52,34 @@ impl Services {
 
 fn start() -> Services {
     let found = up(&["--watch-pid", &std::process::id().to_string()]);
-    Services::find(|name| found.get(name).cloned()).expect("all addresses")
+    let services = Services::find(|name| found.get(name).cloned()).expect("all addresses");
+    if let Some(folder) = services.folder.clone() {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            usual(panic);
+            tell_of_the_dead(Path::new(&folder));
+        }));
+    }
+    services
+}
+
+/// The last words of each server that should run and does not: most tests that fail then fail for that.
+#[allow(clippy::print_stderr, reason = "it is for whoever reads a failed test")]
+fn tell_of_the_dead(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let Some(service) = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".pid")) else { continue };
+        let noted = fs::read_to_string(&path).unwrap_or_default();
+        let Some(pid) = noted.split_whitespace().next() else { continue };
+        // A process that ended and was not waited for is still there, without a command line.
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        if line.is_empty() {
+            let log = fs::read_to_string(folder.join(format!("{service}.log"))).unwrap_or_default();
+            let end: Vec<&str> = log.lines().rev().take(40).collect();
+            eprintln!("{service} is dead; the end of its log:");
+            end.iter().rev().for_each(|line| eprintln!("{service}: {line}"));
+        }
+    }
 }
 
 /// Starts more of the services in the folder of the others, or finds them there; answers the variables of all.

@@ -73,23 +73,33 @@ impl Kafka {
         config
     }
 
-    /// Makes topics, and waits until they can be written.
+    /// Makes topics of [`PARTITIONS`], and waits until they can be written.
     ///
     /// # Errors
     /// The broker refuses.
     pub(crate) fn create(&self, topics: &[String]) -> anyhow::Result<()> {
-        // Space is given back soon: what is measured writes much.
-        let new =
-            |name| NewTopic::new(name, PARTITIONS, TopicReplication::Fixed(1)).set("file.delete.delay.ms", "1000");
-        let new: Vec<_> = topics.iter().map(|name| new(name.as_str())).collect();
-        let done = self.runtime.block_on(self.admin.create_topics(&new, &AdminOptions::new()))?;
-        for topic in done {
-            topic.map_err(|(topic, code)| anyhow::anyhow!("{topic} cannot be made: {code}"))?;
-        }
+        self.make(topics, PARTITIONS)?;
         let deadline = Instant::now() + PATIENCE;
         while let Err(error) = self.asking("bench").and_then(|asking| ends(&asking, topics)) {
             ensure!(Instant::now() < deadline, "{topics:?} do not come up: {error:#}");
             std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
+    /// Makes topics of so many partitions.
+    ///
+    /// # Errors
+    /// The broker refuses.
+    pub(crate) fn make(&self, topics: &[String], partitions: i32) -> anyhow::Result<()> {
+        // Space is given back soon: what is measured writes much.
+        let new =
+            |name| NewTopic::new(name, partitions, TopicReplication::Fixed(1)).set("file.delete.delay.ms", "1000");
+        let new: Vec<_> = topics.iter().map(|name| new(name.as_str())).collect();
+        let options = AdminOptions::new().operation_timeout(Some(PATIENCE)).request_timeout(Some(PATIENCE));
+        let done = self.runtime.block_on(self.admin.create_topics(&new, &options))?;
+        for topic in done {
+            topic.map_err(|(topic, code)| anyhow::anyhow!("{topic} cannot be made: {code}"))?;
         }
         Ok(())
     }

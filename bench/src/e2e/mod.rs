@@ -6,10 +6,10 @@
 //! same round.
 
 mod check;
-mod kafka;
+pub(crate) mod kafka;
 pub(crate) mod latency;
 mod peer;
-mod process;
+pub(crate) mod process;
 mod run;
 pub(crate) mod summary;
 mod workload;

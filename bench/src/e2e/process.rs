@@ -85,10 +85,22 @@ fn ticks(text: &str) -> Option<u64> {
 /// # Errors
 /// There is no such process.
 pub(crate) fn peak_mib(pid: u32) -> anyhow::Result<f64> {
+    memory_mib(pid, "VmHWM:")
+}
+
+/// Resident memory now, in MiB.
+///
+/// # Errors
+/// There is no such process.
+pub(crate) fn resident_mib(pid: u32) -> anyhow::Result<f64> {
+    memory_mib(pid, "VmRSS:")
+}
+
+fn memory_mib(pid: u32, name: &str) -> anyhow::Result<f64> {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).with_context(|| format!("process {pid} is gone"))?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib: f64 = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok()).context("no VmHWM")?;
-    Ok(kib / 1024.0)
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<f64>().ok());
+    Ok(kib.with_context(|| format!("no {name}"))? / 1024.0)
 }
 
 #[cfg(test)]

@@ -103,7 +103,7 @@ impl Line {
 }
 
 /// Tells who waits how far it is.
-pub(super) fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     // Who cannot be told is not waiting.
     writeln!(std::io::stderr().lock(), "{text}").ok();
 }

@@ -1,13 +1,16 @@
-//! A chart per cell: CPU time per million records, a bar for the median and a line from the least to the most.
+//! Charts: CPU time per million records, a bar for the median and a line from the least to the most.
 
 use svg::{
     Document,
     node::element::{Line, Rectangle, Text},
 };
 
-use crate::e2e::{
-    E2e,
-    summary::{self, Middle},
+use crate::{
+    e2e::{
+        E2e,
+        summary::{self, Middle},
+    },
+    scale::{Cell, Scale},
 };
 
 const BAR: usize = 18;
@@ -33,6 +36,25 @@ pub(super) fn of(report: &E2e) -> Vec<(String, String)> {
         (name, draw(&format!("CPU-seconds per million records: {cell}"), &bars))
     };
     cells.into_iter().map(chart).collect()
+}
+
+/// One chart for each of lanes, pipelines and partitions.
+pub(super) fn of_scale(report: &Scale) -> Vec<(String, String)> {
+    let Some(first) = report.lines.first().map(|line| line.cell) else { return vec![] };
+    let axes: [(&str, fn(&Cell) -> u32); 3] =
+        [("lanes", |cell| cell.lanes), ("pipelines", |cell| cell.pipelines), ("partitions", |cell| cell.partitions)];
+    let chart = |(name, of): (&str, fn(&Cell) -> u32)| {
+        // The first cell, and those that differ from it in this alone.
+        let differs = |cell: &Cell| axes.iter().filter(|(_, other)| other(cell) != other(&first)).count();
+        let lines = report.lines.iter();
+        let bars = lines.filter(|line| differs(&line.cell) == usize::from(of(&line.cell) != of(&first)));
+        let bars = bars.filter_map(|line| {
+            let middle = Middle::of(line.samples.iter().map(|sample| sample.cpu).collect())?;
+            Some((format!("{} {name}", of(&line.cell)), middle))
+        });
+        (name.to_owned(), draw(&format!("CPU-seconds per million records: {name}"), &bars.collect::<Vec<_>>()))
+    };
+    axes.into_iter().map(chart).collect()
 }
 
 fn draw(title: &str, bars: &[(String, Middle)]) -> String {

@@ -1,7 +1,7 @@
 //! `page`: docs/performance.md, made of the files of results, so that no figure on it was typed.
 //!
-//! Of the files with the same name but for date and commit, the youngest is taken. A series of `e2e` becomes a table and
-//! a chart per cell, one of `latency` a table; the words around them lie beside this file.
+//! Of the files with the same name but for date and commit, the youngest is taken. Each series becomes a table, `e2e` and
+//! `scale` charts as well; the words around them lie beside this file.
 
 mod chart;
 
@@ -15,10 +15,7 @@ use std::{
 use anyhow::Context as _;
 use serde::de::DeserializeOwned;
 
-use crate::{
-    e2e::{E2e, latency::Latency},
-    report::Report,
-};
+use crate::{e2e::latency::Latency, report::Report, swap::Swap};
 
 const INTRODUCTION: &str = include_str!("introduction.md");
 
@@ -64,28 +61,45 @@ pub(crate) fn run(args: &Args, results: &Path) -> anyhow::Result<()> {
     let charts = args.page.with_extension("");
     fs::create_dir_all(&charts).with_context(|| format!("{} cannot be made", charts.display()))?;
     let mut page = INTRODUCTION.trim_end().to_owned();
-    for (series, file) in youngest(results, "e2e")? {
-        let saved: Saved<E2e> = read(&file)?;
-        write!(page, "\n\n## {}\n\n{}\n\n{}\n", title(&series), origin(&saved, &file), markdown(&saved.report.rows()))?;
-        for remark in saved.report.remarks() {
-            write!(page, "\n{remark}\n")?;
-        }
-        for (name, svg) in chart::of(&saved.report) {
-            let file = format!("{series}-{name}.svg");
-            fs::write(charts.join(&file), svg)?;
-            let folder = charts.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            write!(page, "\n![CPU time by peer: {name}]({folder}/{file})\n")?;
-        }
-    }
-    for (series, file) in youngest(results, "latency")? {
-        let saved: Saved<Latency> = read(&file)?;
-        write!(page, "\n\n## {}\n\n{}\n\n{}\n", title(&series), origin(&saved, &file), markdown(&saved.report.rows()))?;
-        for remark in saved.report.remarks() {
-            write!(page, "\n{remark}\n")?;
-        }
-    }
+    let mut writer = Writer { page: &mut page, results, charts: &charts };
+    writer.sections("e2e", chart::of)?;
+    writer.sections("latency", |_: &Latency| vec![])?;
+    writer.sections("swap", |_: &Swap| vec![])?;
+    writer.sections("scale", chart::of_scale)?;
     write!(page, "\n{}", PEERS.replacen("# ", "## ", 1))?;
     fs::write(&args.page, page).with_context(|| format!("{} cannot be written", args.page.display()))
+}
+
+struct Writer<'a> {
+    page: &'a mut String,
+    results: &'a Path,
+    /// Folder of the charts.
+    charts: &'a Path,
+}
+
+impl Writer<'_> {
+    /// A section for each series of a bench: where it is from, its table, its remarks, its charts.
+    fn sections<R: Report + DeserializeOwned>(
+        &mut self,
+        bench: &str,
+        charts: impl Fn(&R) -> Vec<(String, String)>,
+    ) -> anyhow::Result<()> {
+        for (series, file) in youngest(self.results, bench)? {
+            let saved: Saved<R> = read(&file)?;
+            let (origin, table) = (origin(&saved, &file), markdown(&saved.report.rows()));
+            write!(self.page, "\n\n## {}\n\n{origin}\n\n{table}\n", title(&series))?;
+            for remark in saved.report.remarks() {
+                write!(self.page, "\n{remark}\n")?;
+            }
+            for (name, svg) in charts(&saved.report) {
+                let file = format!("{series}-{name}.svg");
+                fs::write(self.charts.join(&file), svg)?;
+                let folder = self.charts.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                write!(self.page, "\n![CPU time: {name}]({folder}/{file})\n")?;
+            }
+        }
+        Ok(())
+    }
 }
 
 fn read<R: DeserializeOwned>(file: &Path) -> anyhow::Result<Saved<R>> {
@@ -124,7 +138,13 @@ fn series(name: &str, bench: &str) -> Option<(String, String)> {
 /// `e2e-exactly-once` -> `End to end: exactly once`.
 fn title(series: &str) -> String {
     let (bench, word) = series.split_once('-').unwrap_or((series, ""));
-    let bench = if bench == "e2e" { "End to end" } else { "Latency" };
+    let bench = match bench {
+        "e2e" => "End to end",
+        "latency" => "Latency",
+        "swap" => "Swaps under load",
+        "scale" => "Scale",
+        other => other,
+    };
     if word.is_empty() { bench.to_owned() } else { format!("{bench}: {}", word.replace('-', " ")) }
 }
 

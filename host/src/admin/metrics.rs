@@ -5,15 +5,15 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use axum::{extract::State, http::header::CONTENT_TYPE, response::IntoResponse};
 use prometheus_client::{
     collector::Collector,
-    encoding::{DescriptorEncoder, EncodeMetric as _, text::encode},
-    metrics::{counter::ConstCounter, gauge::ConstGauge},
+    encoding::{DescriptorEncoder, EncodeMetric as _, NoLabelSet, text::encode},
+    metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
     registry::{Registry, Unit},
 };
 
 use super::{Api, Problem};
 use crate::{
     control::{Controller, GuestMetric},
-    pipeline::{Counters, KeyValueCounts, Operations, SinkCounts, Status},
+    pipeline::{Counters, Histogram, KeyValueCounts, Operations, SinkCounts, Snapshot, Status},
 };
 
 /// Metrics of the host and its pipelines; names begin with `wasmill_`.
@@ -59,6 +59,12 @@ const COUNTERS: [(&str, &str, fn(&Counters) -> &AtomicU64); 9] = [
     ("module_nanoseconds", "wall time spent in the module", |counters| &counters.module_ns),
 ];
 
+/// Histograms of a pipeline: name, help, where it stands.
+const HISTOGRAMS: [(&str, &str, fn(&Counters) -> &Histogram); 2] = [
+    ("batch", "wall time of a batch in the module", |counters| &counters.batch_time),
+    ("swap_gap", "from the last batch of a release to the first of the next, in a lane", |counters| &counters.swap_gap),
+];
+
 /// Counters of a sink: name, help, where it stands.
 const SINK_COUNTERS: [(&str, &str, fn(&SinkCounts) -> u64); 6] = [
     ("sink_records_delivered", "records that are at the server", |sink| sink.delivered),
@@ -100,6 +106,19 @@ impl Collector for Scrape {
                 let value = ConstCounter::new(counter(counters).load(Relaxed));
                 let labels = [("pipeline", pipeline)];
                 let encoded = family.encode_family(&labels).and_then(|encoder| value.encode(encoder));
+                result = std::mem::replace(&mut result, Ok(())).and(encoded);
+            });
+            result?;
+        }
+        for (name, help, histogram) in HISTOGRAMS {
+            let mut family = encoder.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Histogram)?;
+            let mut result = Ok(());
+            controller.for_each_counters(|pipeline, counters, _| {
+                let Snapshot { seconds, count, buckets } = histogram(counters).snapshot();
+                let labels = [("pipeline", pipeline)];
+                let encoded = family
+                    .encode_family(&labels)
+                    .and_then(|mut encoder| encoder.encode_histogram::<NoLabelSet>(seconds, count, &buckets, None));
                 result = std::mem::replace(&mut result, Ok(())).and(encoded);
             });
             result?;

@@ -75,6 +75,7 @@ impl Slot {
                 records: Counts::default(),
                 lag: None,
                 rebalances: 0,
+                swap_gaps: None,
                 sinks: BTreeMap::new(),
                 keyvalue: None,
                 partitions: Partitions::new(),

@@ -8,14 +8,28 @@ use std::{
 /// Four buckets for each doubling of nanoseconds up to 2^40, which is 18 minutes.
 const BUCKETS: usize = 41 * 4;
 
+/// Doublings of nanoseconds that [`Histogram::snapshot`] tells apart: 4 us to 34 s.
+const TOLD: std::ops::Range<usize> = 12..35;
+
 #[derive(Debug)]
 pub struct Histogram {
     buckets: [AtomicU64; BUCKETS],
+    /// Nanoseconds.
+    sum: AtomicU64,
+}
+
+/// A histogram at one moment, as Prometheus has it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    pub seconds: f64,
+    pub count: u64,
+    /// Upper end in seconds, and how many lie between the one before and this one. The last end is infinite.
+    pub buckets: Vec<(f64, u64)>,
 }
 
 impl Default for Histogram {
     fn default() -> Self {
-        Self { buckets: std::array::from_fn(|_| AtomicU64::new(0)) }
+        Self { buckets: std::array::from_fn(|_| AtomicU64::new(0)), sum: AtomicU64::new(0) }
     }
 }
 
@@ -23,6 +37,21 @@ impl Histogram {
     pub fn note(&self, duration: Duration) {
         let ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX).max(4);
         self.buckets[bucket(ns)].fetch_add(1, Relaxed);
+        self.sum.fetch_add(ns, Relaxed);
+    }
+
+    /// One bucket for each doubling.
+    pub fn snapshot(&self) -> Snapshot {
+        let counts: Vec<u64> = self.buckets.iter().map(|bucket| bucket.load(Relaxed)).collect();
+        let sum = |quarters: &[u64]| quarters.iter().sum::<u64>();
+        let mut buckets = vec![(0.0, 0); TOLD.len()];
+        for (doubling, quarters) in counts.chunks(4).enumerate().take(TOLD.end) {
+            let at = doubling.saturating_sub(TOLD.start);
+            buckets[at].0 = (1_u64 << (doubling + 1)) as f64 / 1e9;
+            buckets[at].1 += sum(quarters);
+        }
+        buckets.push((f64::MAX, sum(&counts[TOLD.end * 4..])));
+        Snapshot { seconds: self.sum.load(Relaxed) as f64 / 1e9, count: sum(&counts), buckets }
     }
 
     /// The duration that a share of the noted ones stays at or below, as the upper end of its bucket; `None` where
@@ -64,5 +93,18 @@ mod tests {
             let found = histogram.quantile(quantile).expect("noted").as_secs_f64() * 1e6;
             assert!((1.0..1.25).contains(&(found / us)), "{quantile}: {found} us for {us}");
         }
+    }
+
+    #[test]
+    fn a_snapshot_has_everything_in_ascending_buckets() {
+        let histogram = Histogram::default();
+        let noted = [1, 5000, 3_000_000, 3_100_000, 60_000_000_000];
+        noted.iter().for_each(|ns| histogram.note(Duration::from_nanos(*ns)));
+        let Snapshot { seconds, count, buckets } = histogram.snapshot();
+        assert_eq!((count, buckets.iter().map(|bucket| bucket.1).sum::<u64>()), (5, 5));
+        assert!((seconds - 60.0061).abs() < 0.0001, "{seconds}");
+        assert!(buckets.is_sorted_by(|a, b| a.0 < b.0));
+        let of = |seconds: f64| buckets.iter().find(|bucket| seconds <= bucket.0).expect("a bucket").1;
+        assert_eq!([of(0.000_001), of(0.000_005), of(0.003), of(60.0)], [2, 2, 2, 1]);
     }
 }

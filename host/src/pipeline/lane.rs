@@ -77,6 +77,10 @@ pub(super) struct Lane<'a> {
     events: Vec<SourceEvent>,
     stalled: bool,
     reported_at: Option<Instant>,
+    /// When the module was done with its last batch.
+    done_at: Option<Instant>,
+    /// Another release was taken up, and has had no batch yet.
+    swapped: bool,
 }
 
 impl<'a> Lane<'a> {
@@ -92,6 +96,8 @@ impl<'a> Lane<'a> {
             events: Vec::new(),
             stalled: false,
             reported_at: None,
+            done_at: None,
+            swapped: false,
         }
     }
 
@@ -150,6 +156,12 @@ impl<'a> Lane<'a> {
     fn process(&mut self, batch: Batch, attempt: u32, since: Option<Instant>) -> Result<(), Stuck> {
         let attempt = if self.adopt() { 0 } else { attempt };
         self.announce(&batch);
+        let counters = &self.shared.counters;
+        if std::mem::take(&mut self.swapped) {
+            // An instance that does not start fails the batch.
+            drop(self.transformer.warm_up());
+            self.done_at.iter().for_each(|done| counters.swap_gap.note(done.elapsed()));
+        }
         let started = Instant::now();
         let (transformer, source, events) = (&mut self.transformer, &mut self.source, &mut self.events);
         let mut unserved = None;
@@ -159,7 +171,7 @@ impl<'a> Lane<'a> {
         if let Some(error) = unserved {
             return Err(restart(error));
         }
-        let counters = &self.shared.counters;
+        self.done_at = Some(Instant::now());
         counters.module_ns.fetch_add(u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX), Relaxed);
         counters.batch_time.note(started.elapsed());
         counters.guest_memory.store(self.transformer.memory_bytes() as u64, Relaxed);
@@ -195,6 +207,7 @@ impl<'a> Lane<'a> {
         }
         let release = self.shared.release();
         let changed = self.transformer.adopt(&release);
+        self.swapped |= changed;
         self.announced.clear();
         let begins: Vec<_> = self
             .flight

@@ -29,12 +29,12 @@ use std::{
 use backoff::Backoff;
 pub use build::BuildError;
 use flight::Stuck;
-pub use histogram::Histogram;
+pub use histogram::{Histogram, Snapshot};
 use lane::{End, Lane};
 pub use release::{ModuleId, PrepareError, Release};
 pub use shared::{Began, OnBegan};
 use shared::{Shared, Wish};
-pub use status::{Counters, Counts, PartitionStatus, Partitions, State, Status};
+pub use status::{Counters, Counts, PartitionStatus, Partitions, State, Status, SwapGaps};
 
 use crate::config;
 pub use crate::{

@@ -15,7 +15,7 @@ use super::{
     build::stats,
     refused::Refused,
     release::Release,
-    status::{Counters, PartitionStatus, Partitions, State, Status},
+    status::{Counters, PartitionStatus, Partitions, State, Status, SwapGaps},
 };
 use crate::{config, kafka::Partition, sink::SinkStats};
 
@@ -178,6 +178,7 @@ impl Shared {
             records: self.counters.counts(),
             lag: lags.filter(|lags| !lags.is_empty()).map(|lags| lags.iter().sum()),
             rebalances: self.counters.rebalances.load(Relaxed),
+            swap_gaps: SwapGaps::of(&self.counters.swap_gap),
             sinks: self.sinks.iter().map(|(name, stats)| (name.clone(), stats.counts())).collect(),
             keyvalue: release.granted().keyvalue_counts(),
             partitions,

@@ -28,6 +28,9 @@ pub struct Counters {
     pub module_ns: AtomicU64,
     /// Wall time of each batch in the module.
     pub batch_time: Histogram,
+    /// Of each swap, in each lane: from the end of the last batch of the release before to the begin of the first batch
+    /// of the new one. A wait for records is part of it.
+    pub swap_gap: Histogram,
     /// Bytes of keys and values read.
     pub bytes_in: AtomicU64,
     /// Times that the group moved partitions.
@@ -56,6 +59,24 @@ impl Counters {
             dead_lettered: of(&self.dead_lettered),
             retried: of(&self.retried),
         }
+    }
+}
+
+/// How long the lanes took from the last batch of a release to the first of the next; each lane counts for itself.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, utoipa::ToSchema)]
+pub struct SwapGaps {
+    pub swaps: u64,
+    /// Milliseconds, from buckets that are a fifth wide.
+    pub p50_ms: f64,
+    pub p99_ms: f64,
+    pub max_ms: f64,
+}
+
+impl SwapGaps {
+    pub(super) fn of(histogram: &Histogram) -> Option<Self> {
+        let ms = |quantile| histogram.quantile(quantile).map(|gap| gap.as_secs_f64() * 1e3);
+        let swaps = histogram.snapshot().count;
+        (swaps > 0).then_some(Self { swaps, p50_ms: ms(0.5)?, p99_ms: ms(0.99)?, max_ms: ms(1.0)? })
     }
 }
 
@@ -100,6 +121,8 @@ pub struct Status {
     /// Sum over the partitions, where all are known.
     pub lag: Option<i64>,
     pub rebalances: u64,
+    /// Of the swaps since the pipeline was started in this process, where there was one.
+    pub swap_gaps: Option<SwapGaps>,
     /// By name.
     pub sinks: BTreeMap<String, SinkCounts>,
     /// Of the store that the module is granted, if it is.
