@@ -216,7 +216,7 @@ pub(super) fn logs(client: &Client, pipeline: &str, follow: bool, json: bool) ->
 
 pub(super) fn invoke(client: &Client, pipeline: &str, input: Option<&Path>, json: bool) -> Result<(), Failure> {
     let records = read_records(input)?;
-    let input = InvokeInput { topic: None, partition: 0, records };
+    let input = InvokeInput { records, ..InvokeInput::default() };
     let result: InvokeResult = client.post(&format!("/v1/pipelines/{}/invoke", escape(pipeline)), &input)?;
     if json {
         return output::json(&result);

@@ -78,7 +78,8 @@ pub trait KeyValue: Send + Sync {
 }
 
 /// A bucket that a guest has opened.
-pub(super) struct Bucket {
+#[allow(unreachable_pub, reason = "the generated bindings export it again")]
+pub struct Bucket {
     name: String,
 }
 
