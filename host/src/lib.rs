@@ -45,4 +45,6 @@ pub mod admin;
 
 pub mod demo;
 
+pub mod verify;
+
 pub mod cli;

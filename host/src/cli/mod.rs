@@ -2,7 +2,7 @@
 //!
 //! Exit codes: 0 done; 1 failed; 2 wrong usage; 3 the host cannot be reached; 4 what was asked for is not there;
 //! 5 the host refused. Of `run` also: 6 ended before all that was in flight was delivered; 7 ended at once, by a second
-//! signal.
+//! signal. `verify` says with 1 that the logs differ, and with another code that it could not compare them.
 
 mod args;
 mod author;
@@ -13,6 +13,7 @@ mod output;
 mod remote;
 mod run;
 mod validate;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -37,12 +38,24 @@ fn dispatch(args: Args) -> Result<ExitCode, Failure> {
     let done = |result: Result<(), Failure>| result.map(|()| ExitCode::SUCCESS);
     match verb {
         Verb::Demo { records } => demo::demo(records, json),
+        Verb::Verify(args) => verify::verify(&args, json),
         Verb::Run(run) => run::run(run, token_file.as_deref()),
         Verb::Validate { files } => validate::validate(&files, json),
         Verb::Schema => done(validate::schema()),
-        Verb::New { language, name, sdk } => done(author::new(language, &name, sdk.as_deref(), json)),
+        Verb::New { language, name, template, sdk } => done(author::new(&author::New {
+            language: &language,
+            name: &name,
+            template: &template,
+            sdk: sdk.as_deref(),
+            json,
+        })),
         Verb::Build { folder } => done(author::build(&folder, json)),
-        Verb::Test { folder, module, bless } => author::test(&author::Test { folder, module, bless, json }),
+        Verb::Test { folder, module, update } => author::test(&author::Test { folder, module, update, json }),
+        Verb::Dev { folder, pipeline, once } => {
+            let pipeline = pipeline.map(|pipeline| remote().map(|client| (pipeline, client))).transpose()?;
+            author::dev(&author::Dev { folder, pipeline, once, json })
+        }
+        Verb::Inspect { file } => author::inspect(&file, json),
         Verb::CompileWorker { input, output, memory, cpu_seconds } => {
             done(compile::worker(&input, &output, memory, cpu_seconds))
         }

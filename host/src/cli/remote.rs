@@ -202,7 +202,8 @@ pub(super) fn logs(client: &Client, pipeline: &str, follow: bool, json: bool) ->
                 output::json(line)?;
             } else {
                 let level = format!("{:?}", line.level).to_uppercase();
-                output::line(format_args!("{} {level:5} release {}: {}", line.time, line.release, line.message));
+                let LogLine { time, pipeline, release, message, .. } = line;
+                output::line(format_args!("{time} {level:5} {pipeline} release {release}: {message}"));
             }
         }
         if lines.is_empty() {
@@ -244,7 +245,7 @@ pub(super) fn read_records(input: Option<&Path>) -> Result<Vec<InvokeRecord>, Fa
 }
 
 /// A name as a part of a path. Names that need more than this are refused by the host anyway.
-fn escape(name: &str) -> String {
+pub(super) fn escape(name: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-+".contains(&byte);
     name.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }

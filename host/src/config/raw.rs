@@ -134,7 +134,8 @@ pub(super) struct RawModule {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Limits")]
 pub(super) struct RawLimits {
-    /// Memory: all linear memories and tables together.
+    /// Memory: all linear memories and tables together. An instance above three quarters of it is replaced by a fresh
+    /// one before the next batch, since memory of WebAssembly never shrinks.
     #[schemars(extend("default" = "256MiB"))]
     pub(super) memory: Option<Value<Size<MIB, { MEMORY_MAX as u64 }>>>,
     /// Time of one call, also of `init`.

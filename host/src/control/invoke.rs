@@ -145,7 +145,7 @@ fn run(instance: &mut Instance, input: &InvokeInput) -> Result<InvokeResult, Con
     columns.pack(&rows, 0..rows.offsets.len(), instance.plan().reads);
     let output = instance
         .transform(&Call { topic, partition: input.partition.max(0), attempt: 0, columns: &columns })
-        .map_err(|error| ControlError::BadRequest(format!("the module {error}")))?;
+        .map_err(|error| ControlError::BadRequest(format!("the module {}", error.explained())))?;
     let count = rows.offsets.len() as u32;
     let batch = Batch { topic: topic.into(), partition: input.partition, epoch: 0, bytes: 0, rows: Rc::new(rows) };
     let view = View { batch: &batch, base: 0, output: &output };

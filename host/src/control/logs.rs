@@ -24,12 +24,13 @@ pub struct LogLine {
     pub time: String,
     #[schema(value_type = String)]
     pub level: LogLevel,
+    pub pipeline: String,
     pub release: u64,
     pub message: String,
 }
 
-#[derive(Default)]
 pub(super) struct Logs {
+    pipeline: String,
     ring: Mutex<Ring>,
     metrics: Mutex<BTreeMap<String, GuestMetric>>,
 }
@@ -49,6 +50,10 @@ pub enum GuestMetric {
 }
 
 impl Logs {
+    pub(super) fn new(pipeline: &str) -> Self {
+        Self { pipeline: pipeline.to_owned(), ring: Mutex::default(), metrics: Mutex::default() }
+    }
+
     /// Lines after `seq`, oldest first, at most `max`.
     pub(super) fn after(&self, seq: u64, max: usize) -> Vec<LogLine> {
         self.ring.lock().lines.iter().filter(|line| line.seq > seq).take(max).cloned().collect()
@@ -68,7 +73,8 @@ impl Logs {
         ring.last += 1;
         let (seq, time) = (ring.last, jiff::Timestamp::now().to_string());
         ring.bytes += message.len();
-        ring.lines.push_back(LogLine { seq, time, level, release, message: message.to_owned() });
+        let (pipeline, message) = (self.pipeline.clone(), message.to_owned());
+        ring.lines.push_back(LogLine { seq, time, level, pipeline, release, message });
         while ring.lines.len() > LINES_MAX || ring.bytes > BYTES_MAX {
             let Some(oldest) = ring.lines.pop_front() else { return };
             ring.bytes -= oldest.message.len();
@@ -112,11 +118,12 @@ mod tests {
 
     #[test]
     fn the_oldest_lines_are_forgotten_and_numbers_go_on() {
-        let logs = Arc::new(Logs::default());
+        let logs = Arc::new(Logs::new("orders"));
         let release = logs.of_release(3);
         (0..LINES_MAX + 10).for_each(|number| release.log(LogLevel::Info, &number.to_string()));
         let lines = logs.after(0, usize::MAX);
         assert_eq!((lines.len(), lines[0].seq, lines[0].release), (LINES_MAX, 11, 3));
+        assert_eq!(lines[0].pipeline, "orders");
         let last = lines[LINES_MAX - 1].seq;
         assert_eq!(logs.after(last - 1, usize::MAX).len(), 1);
         release.log(LogLevel::Info, &"x".repeat(BYTES_MAX));

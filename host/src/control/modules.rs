@@ -122,7 +122,7 @@ fn row(name: &str, version: &str, module: &Module, bytes: usize) -> ModuleRow {
         uploaded_at: super::releases::now(),
         description: module.description().clone(),
         world: format!("{:?}", module.world()).to_lowercase(),
-        imports: module.imports().to_vec(),
+        imports: module.imports(),
         bytes,
     }
 }

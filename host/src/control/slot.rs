@@ -31,7 +31,12 @@ impl Slot {
     pub(super) fn new(name: &str) -> Self {
         let module = ModuleId { name: String::new(), version: String::new(), digest: String::new() };
         let running = Running::No { state: State::Stopped, reason: None, release: 0, module };
-        Self { name: name.into(), operation: Mutex::new(()), logs: Arc::default(), running: Mutex::new(running) }
+        Self {
+            name: name.into(),
+            operation: Mutex::new(()),
+            logs: Arc::new(Logs::new(name)),
+            running: Mutex::new(running),
+        }
     }
 
     pub(super) fn set_running(&self, pipeline: Pipeline) {
@@ -75,6 +80,7 @@ impl Slot {
                 records: Counts::default(),
                 lag: None,
                 rebalances: 0,
+                recycled: 0,
                 swap_gaps: None,
                 sinks: BTreeMap::new(),
                 keyvalue: None,

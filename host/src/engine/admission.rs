@@ -10,58 +10,106 @@ use super::{
     error::{LoadError, StartError},
     instance::Grants,
     module::World,
-    standard::STANDARD,
 };
 
 const PACKAGE: &str = "wasmill:transform";
 const VERSION: &str = "0.1.0";
 
-/// Imports of the contract that need nothing of the host, or what it always grants.
-const GRANTED: [&str; 5] = ["types", "log", "metrics", "columns", "records"];
+/// Imports of the contract, and what is behind each.
+const GRANTED: [(&str, &str); 5] = [
+    ("types", "types alone"),
+    ("log", "lines for `wasmill logs`, at most 1000 a second"),
+    ("metrics", "counters and observations, at most 64 names"),
+    ("columns", "types alone"),
+    ("records", "types alone"),
+];
 
-/// Packages of WASI 0.2 that are linked, with nothing behind them but clocks, randomness and our log.
-const WASI: [&str; 6] = ["wasi:cli/", "wasi:io/", "wasi:clocks/", "wasi:random/", "wasi:filesystem/", "wasi:sockets/"];
+/// Packages of WASI 0.2 that are linked, and what is behind each.
+const WASI: [(&str, &str); 6] = [
+    ("wasi:cli/", "no arguments, no environment, no input; what is printed goes to `wasmill logs`"),
+    ("wasi:io/", "streams of what else is granted"),
+    ("wasi:clocks/", "the time"),
+    ("wasi:random/", "random numbers"),
+    ("wasi:filesystem/", "linked, with no file behind it"),
+    ("wasi:sockets/", "linked, with no network behind it: every call is refused"),
+];
 
-/// What a pipeline may grant.
+/// Interfaces of WASI that are always granted, since they reach nothing (`standard`).
+const STANDARD: [(&str, &str); 2] = [
+    ("wasi:config/store@0.2.0-rc.1", "the settings of the module"),
+    ("wasi:logging/logging@0.1.0-draft", "lines for `wasmill logs`, at most 1000 a second"),
+];
+
+/// What a pipeline may grant (`keyvalue`).
 const KEYVALUE: [&str; 3] =
     ["wasi:keyvalue/store@0.2.0-draft", "wasi:keyvalue/atomics@0.2.0-draft", "wasi:keyvalue/batch@0.2.0-draft"];
 
 const GRANT_KEYVALUE: &str = "add `grants: { keyvalue: { redis: { url: ... } } }` to `module`, or `memory: {}` in place \
                               of `redis` (docs/grants.md), or deploy a module that does without";
 
-/// Whether what a module imports is granted to it.
+/// Whether what a module imports is granted to it by its pipeline.
 ///
 /// # Errors
 /// Names the first import that is not, and says how to grant it.
-pub(super) fn granted(imports: &[String], grants: &Grants) -> Result<(), StartError> {
-    let wanted = imports.iter().find(|import| KEYVALUE.contains(&import.as_str()));
+pub(super) fn check_grants(imports: &[Import], grants: &Grants) -> Result<(), StartError> {
+    let wanted = imports.iter().find(|import| KEYVALUE.contains(&import.name.as_str()));
     match wanted {
-        Some(import) if grants.keyvalue.is_none() => {
-            Err(StartError::NotGranted { import: import.clone(), help: GRANT_KEYVALUE })
+        Some(Import { name, .. }) if grants.keyvalue.is_none() => {
+            Err(StartError::NotGranted { import: name.clone(), help: GRANT_KEYVALUE })
         }
         _ => Ok(()),
     }
 }
 
-/// Checks exports and imports; answers the world and the names of the imports.
-pub(super) fn admit(engine: &Engine, component: &Component) -> Result<(World, Vec<String>), LoadError> {
-    let component_type = component.component_type();
-    let exports: Vec<String> = component_type.exports(engine).map(|(name, _)| name.to_owned()).collect();
-    let imports: Vec<String> = component_type.imports(engine).map(|(name, _)| name.to_owned()).collect();
-    let world = world(&exports)?;
-    for (name, item) in component_type.imports(engine) {
-        // An import of types alone asks for nothing.
-        let types_only = match &item.ty {
-            ComponentItem::ComponentInstance(instance) => {
-                instance.exports(engine).all(|(_, item)| matches!(item.ty, ComponentItem::Type(_)))
-            }
-            _ => false,
-        };
-        if !types_only && !is_granted(name) && !KEYVALUE.contains(&name) {
-            return Err(LoadError::UnknownImport { import: name.to_owned() });
+/// An import of a component, and what this host makes of it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Import {
+    /// Its full name.
+    pub name: String,
+    /// A module with an import that is not granted is refused; one that a pipeline may grant, by those that do not.
+    pub granted: bool,
+    /// What is behind it; or why there is nothing.
+    pub what: &'static str,
+}
+
+/// What a component imports and exports, before anything of it runs.
+#[derive(Clone, Debug)]
+pub(super) struct Shape {
+    pub(super) imports: Vec<Import>,
+    pub(super) exports: Vec<String>,
+}
+
+impl Shape {
+    pub(super) fn of(engine: &Engine, component: &Component) -> Self {
+        let component_type = component.component_type();
+        let imports = component_type.imports(engine).map(|(name, item)| {
+            let types_only = match &item.ty {
+                ComponentItem::ComponentInstance(instance) => {
+                    instance.exports(engine).all(|(_, item)| matches!(item.ty, ComponentItem::Type(_)))
+                }
+                _ => false,
+            };
+            import(name, types_only)
+        });
+        let exports = component_type.exports(engine).map(|(name, _)| name.to_owned()).collect();
+        Self { imports: imports.collect(), exports }
+    }
+
+    /// Whether it may be a module; answers its world.
+    pub(super) fn admit(&self) -> Result<World, LoadError> {
+        let world = world(&self.exports)?;
+        match self.imports.iter().find(|import| !import.granted) {
+            Some(import) => Err(LoadError::UnknownImport { import: import.name.clone() }),
+            None => Ok(world),
         }
     }
-    Ok((world, imports))
+}
+
+/// An import of types alone asks for nothing.
+fn import(name: &str, types_only: bool) -> Import {
+    let what = granted(name).or(types_only.then_some("types alone"));
+    let (granted, what) = (what.is_some(), what.unwrap_or("this host provides no such thing to modules"));
+    Import { name: name.to_owned(), granted, what }
 }
 
 fn world(exports: &[String]) -> Result<World, LoadError> {
@@ -79,13 +127,20 @@ fn world(exports: &[String]) -> Result<World, LoadError> {
     }
 }
 
-fn is_granted(import: &str) -> bool {
-    if WASI.iter().any(|package| import.starts_with(package)) || STANDARD.contains(&import) {
-        return true;
+fn granted(import: &str) -> Option<&'static str> {
+    if let Some((_, what)) = WASI.iter().find(|(package, _)| import.starts_with(package)) {
+        return Some(what);
     }
-    let Some(rest) = import.strip_prefix(PACKAGE).and_then(|rest| rest.strip_prefix('/')) else { return false };
+    if let Some((_, what)) = STANDARD.iter().find(|(name, _)| *name == import) {
+        return Some(what);
+    }
+    if KEYVALUE.contains(&import) {
+        return Some("a key-value store, where the pipeline grants one (`module.grants.keyvalue`)");
+    }
+    let rest = import.strip_prefix(PACKAGE)?.strip_prefix('/')?;
     let (interface, version) = rest.split_once('@').unwrap_or((rest, ""));
-    GRANTED.contains(&interface) && version == VERSION
+    let (_, what) = GRANTED.iter().find(|(granted, _)| *granted == interface)?;
+    (version == VERSION).then_some(what)
 }
 
 #[cfg(test)]
@@ -94,31 +149,34 @@ mod tests {
 
     #[test]
     fn grants_the_contract_and_wasi_and_nothing_else() {
-        for import in [
+        for import_name in [
             "wasi:io/streams@0.2.9",
             "wasmill:transform/log@0.1.0",
             "wasi:sockets/tcp@0.2.0",
             "wasi:config/store@0.2.0-rc.1",
         ] {
-            assert!(is_granted(import), "{import}");
+            assert!(import(import_name, false).granted, "{import_name}");
         }
-        for import in [
+        assert!(import("example:store/kv", true).granted, "types ask for nothing");
+        for import_name in [
             "wasi:http/outgoing-handler@0.2.0",
             "wasmill:transform/log@0.2.0",
             "wasmill:transform/secrets@0.1.0",
             "example:store/kv",
             "wasi:clix/x",
-            "wasi:keyvalue/store@0.2.0-draft",
+            "wasi:keyvalue/store@0.2.0-draft2",
+            "wasi:config/store@0.2.0",
         ] {
-            assert!(!is_granted(import), "{import}");
+            assert!(!import(import_name, false).granted, "{import_name}");
         }
     }
 
     #[test]
     fn what_is_not_granted_is_named_with_the_way_to_grant_it() {
-        let imports = ["wasi:io/streams@0.2.9", "wasi:keyvalue/batch@0.2.0-draft"].map(str::to_owned);
-        assert!(granted(&imports[..1], &Grants::default()).is_ok());
-        let said = granted(&imports, &Grants::default()).expect_err("not granted").to_string();
+        let imports = ["wasi:io/streams@0.2.9", "wasi:keyvalue/batch@0.2.0-draft"].map(|name| import(name, false));
+        assert!(imports[1].granted, "nobody refuses its upload");
+        assert!(check_grants(&imports[..1], &Grants::default()).is_ok());
+        let said = check_grants(&imports, &Grants::default()).expect_err("not granted").to_string();
         assert!(said.contains("`wasi:keyvalue/batch@0.2.0-draft`") && said.contains("grants: { keyvalue:"), "{said}");
     }
 

@@ -128,6 +128,11 @@ impl CallError {
         matches!(self, Self::Retry(_) | Self::Fatal(_))
     }
 
+    /// Its words and the guest's frames, for whoever wrote the module.
+    pub fn explained(&self) -> String {
+        format!("{self}{}", stack(self.backtrace()))
+    }
+
     /// The guest's frames, innermost first, where it trapped.
     pub fn backtrace(&self) -> &[String] {
         match self {
@@ -135,4 +140,9 @@ impl CallError {
             _ => &[],
         }
     }
+}
+
+/// Frames as lines below the words that they belong to.
+pub fn stack(backtrace: &[String]) -> String {
+    backtrace.iter().fold(String::new(), |text, frame| text + "\n    at " + frame)
 }

@@ -159,7 +159,10 @@ impl Instance {
             return Err(CallError::Fatal("the instance failed before and cannot be called again".into()));
         }
         arm(&mut self.store, self.limits);
-        call(&self.exports, &mut self.store).map_err(|error| {
+        self.store.data().mouth.begin();
+        let answer = call(&self.exports, &mut self.store);
+        self.store.data().mouth.end();
+        answer.map_err(|error| {
             self.broken = true;
             explain(&mut self.store, self.limits, &error)
         })
@@ -181,9 +184,10 @@ fn is_guests(error: &wasmtime::Error) -> bool {
 fn explain(store: &mut Store<State>, limits: Limits, error: &wasmtime::Error) -> CallError {
     let backtrace: Vec<String> = error
         .downcast_ref::<WasmBacktrace>()
-        .map(|backtrace| backtrace.frames().iter().map(frame).collect())
+        .map(|backtrace| backtrace.frames().iter().flat_map(frames).collect())
         .unwrap_or_default();
     let state = store.data_mut();
+    state.mouth.end();
     let words = state.mouth.take_last_words();
     let refused = std::mem::take(&mut state.memory.refused);
     match state.keyvalue.trouble.take() {
@@ -206,18 +210,22 @@ fn explain(store: &mut Store<State>, limits: Limits, error: &wasmtime::Error) ->
     }
 }
 
-fn frame(frame: &wasmtime::FrameInfo) -> String {
-    let name = frame.func_name().unwrap_or("<unknown>");
-    let name = wasmtime_environ_demangle(name);
-    match frame.module_offset() {
-        Some(offset) => format!("{name} at 0x{offset:x}"),
-        None => name,
+/// The function and where in the source, if the module carries that (a line for each function that was inlined);
+/// otherwise where in its code.
+fn frames(frame: &wasmtime::FrameInfo) -> Vec<String> {
+    // Rust's mangled names are of no use to people; other languages' come as they are.
+    let demangled = |name: Option<&str>| format!("{:#}", rustc_demangle::demangle(name.unwrap_or("<unknown>")));
+    let symbols = frame.symbols().iter().filter_map(|symbol| {
+        let name = demangled(symbol.name().or_else(|| frame.func_name()));
+        let line = symbol.line().map_or_else(String::new, |line| format!(":{line}"));
+        Some(format!("{name} at {}{line}", symbol.file()?))
+    });
+    let symbols: Vec<String> = symbols.collect();
+    if !symbols.is_empty() {
+        return symbols;
     }
-}
-
-/// Rust's mangled names are of no use to people; other languages' come as they are.
-fn wasmtime_environ_demangle(name: &str) -> String {
-    format!("{:#}", rustc_demangle::demangle(name))
+    let name = demangled(frame.func_name());
+    vec![frame.module_offset().map_or_else(|| name.clone(), |offset| format!("{name} at 0x{offset:x}"))]
 }
 
 fn lower<'a>(call: &Call<'a>) -> wit::Batch<'a> {

@@ -14,6 +14,7 @@
 //! - What else a module imports is refused unless its pipeline grants it ([`Grants`]).
 //! - An answer that left this folder has passed [`crate::output::Output::check`].
 
+mod adapter;
 mod admission;
 mod artifact;
 mod bindings;
@@ -29,10 +30,12 @@ mod runtime;
 mod standard;
 mod state;
 
+pub use admission::Import;
 pub use compile::{CompileLimits, compile_worker};
-pub use error::{CallError, EngineError, LoadError, StartError};
+pub use componentize::componentize;
+pub use error::{CallError, EngineError, LoadError, StartError, stack};
 pub use guest::{GuestOutput, LogLevel, NoOutput};
 pub use instance::{Call, Grants, Instance};
 pub use keyvalue::{Asked, KeyValue, Keys, StoreError};
-pub use module::{Description, Digest, Module, Plan, Setting, World};
+pub use module::{Description, Digest, Inspection, Module, Plan, Setting, World};
 pub use runtime::{Engine, EngineOptions};

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use wasmtime::component::{Component, InstancePre};
 
 use super::{
-    admission,
+    admission::{Import, Shape},
     componentize::componentize,
     error::{LoadError, StartError},
     guest::{GuestOutput, NoOutput},
@@ -103,6 +103,52 @@ impl Plan {
     }
 }
 
+/// An upload as a compiled component, of which nothing ran yet.
+struct Compiled {
+    digest: Digest,
+    component: Component,
+    code_bytes: usize,
+    compiled_in: Option<Duration>,
+}
+
+impl Compiled {
+    fn of(engine: &Inner, upload: &[u8]) -> Result<Self, LoadError> {
+        let component = componentize(upload)?;
+        let digest = Digest::of(upload);
+        let started = Instant::now();
+        if let Some((component, code_bytes)) = engine.artifacts.load(&engine.engine, &digest) {
+            return Ok(Self { digest, component, code_bytes, compiled_in: None });
+        }
+        let code = engine.compiler.compile(&component)?;
+        let component = engine
+            .artifacts
+            .store(&engine.engine, &digest, &code)
+            .map_err(|error| LoadError::Compile(format!("{error:#}")))?;
+        Ok(Self { digest, component, code_bytes: code.len(), compiled_in: Some(started.elapsed()) })
+    }
+}
+
+/// What an upload is, whether or not a host would take it.
+pub struct Inspection {
+    pub digest: Digest,
+    /// Size of the compiled code, in bytes.
+    pub code_bytes: usize,
+    pub imports: Vec<Import>,
+    pub exports: Vec<String>,
+    /// The module; or why a host would refuse it.
+    pub module: Result<Module, LoadError>,
+}
+
+impl Inspection {
+    pub(super) fn of(engine: &Arc<Inner>, upload: &[u8]) -> Result<Self, LoadError> {
+        let compiled = Compiled::of(engine, upload)?;
+        let shape = Shape::of(&engine.engine, &compiled.component);
+        let Shape { imports, exports } = shape.clone();
+        let (digest, code_bytes) = (compiled.digest, compiled.code_bytes);
+        Ok(Self { digest, code_bytes, imports, exports, module: Module::admit(engine, compiled, shape) })
+    }
+}
+
 /// Cheap to clone; its code goes with the last clone and the last instance.
 #[derive(Clone)]
 pub struct Module {
@@ -114,7 +160,7 @@ struct Loaded {
     pre: InstancePre<State>,
     digest: Digest,
     world: World,
-    imports: Vec<String>,
+    imports: Vec<Import>,
     description: Description,
     compiled_in: Option<Duration>,
     code_bytes: usize,
@@ -122,28 +168,21 @@ struct Loaded {
 
 impl Module {
     pub(super) fn load(engine: &Arc<Inner>, upload: &[u8]) -> Result<Self, LoadError> {
-        let component = componentize(upload)?;
-        let digest = Digest::of(upload);
-        let started = Instant::now();
-        let (component, code_bytes, compiled_in) = match engine.artifacts.load(&engine.engine, &digest) {
-            Some((component, code_bytes)) => (component, code_bytes, None),
-            None => {
-                let code = engine.compiler.compile(&component)?;
-                let component = engine
-                    .artifacts
-                    .store(&engine.engine, &digest, &code)
-                    .map_err(|error| LoadError::Compile(format!("{error:#}")))?;
-                (component, code.len(), Some(started.elapsed()))
-            }
-        };
-        let (world, imports) = admission::admit(&engine.engine, &component)?;
+        let compiled = Compiled::of(engine, upload)?;
+        let shape = Shape::of(&engine.engine, &compiled.component);
+        Self::admit(engine, compiled, shape)
+    }
+
+    fn admit(engine: &Arc<Inner>, compiled: Compiled, shape: Shape) -> Result<Self, LoadError> {
+        let Compiled { digest, component, code_bytes, compiled_in } = compiled;
+        let world = shape.admit()?;
         let pre = pre_instantiate(engine, &component)?;
         let mut module = Loaded {
             engine: Arc::clone(engine),
             pre,
             digest,
             world,
-            imports,
+            imports: shape.imports,
             description: Description {
                 name: String::new(),
                 version: String::new(),
@@ -166,8 +205,8 @@ impl Module {
     }
 
     /// Everything that the component imports, by its full name.
-    pub fn imports(&self) -> &[String] {
-        &self.inner.imports
+    pub fn imports(&self) -> Vec<String> {
+        self.inner.imports.iter().map(|import| import.name.clone()).collect()
     }
 
     pub fn description(&self) -> &Description {
@@ -196,7 +235,7 @@ impl Module {
         grants: &Grants,
     ) -> Result<Instance, StartError> {
         let Loaded { engine, pre, world, imports, .. } = &*self.inner;
-        admission::granted(imports, grants)?;
+        admission::check_grants(imports, grants)?;
         let mut instance = Instance::new(&engine.engine, pre, *world, limits, config, guest, grants)?;
         instance.init(config)?;
         Ok(instance)

@@ -93,7 +93,11 @@ fn collect(answer: wit::Output, own: &Columns) -> Output {
     for record in records {
         output.rows.push(record.row);
         output.routes.push(record.route);
-        let null = matches!(record.value, wit::Field::Null);
+        let null = match &record.value {
+            wit::Field::Null => true,
+            wit::Field::Bytes(_) => false,
+            wit::Field::Kept => own.values.get(record.row as usize).is_none(),
+        };
         keys.push(record.key);
         values.push(record.value);
         if let Some(column) = &mut headers {

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use wasmtime::{
-    Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
+    Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, WasmBacktraceDetails,
     component::{HasSelf, Linker},
 };
 
@@ -12,7 +12,7 @@ use super::{
     bindings::{columns::Transform, config as wasi_config, keyvalue, logging},
     compile::{CompileLimits, Compiler},
     error::{EngineError, LoadError},
-    module::Module,
+    module::{Inspection, Module},
     state::State,
 };
 use crate::limits::MEMORY_MAX;
@@ -81,6 +81,14 @@ impl Engine {
         Module::load(&self.inner, upload)
     }
 
+    /// Takes an upload apart as [`Self::load`] does, and says what it is also where it would be refused.
+    ///
+    /// # Errors
+    /// It is no WebAssembly, or cannot be compiled.
+    pub fn inspect(&self, upload: &[u8]) -> Result<Inspection, LoadError> {
+        Inspection::of(&self.inner, upload)
+    }
+
     /// Component instances alive, for tests and metrics; `None` without a pool.
     pub fn instances(&self) -> Option<u64> {
         self.inner.engine.pooling_allocator_metrics().map(|metrics| metrics.component_instances())
@@ -100,6 +108,8 @@ pub(super) fn config() -> Config {
         .max_wasm_stack(1 << 20)
         .async_stack_size(4 << 20)
         .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(20))
+        // Files and lines, where a module carries them: a choice of its author, who pays for it with size.
+        .wasm_backtrace_details(WasmBacktraceDetails::Enable)
         // Only native debuggers want it, and registering it is slow where modules come and go.
         .native_unwind_info(false)
         // Python's snapshot is 16 MB: mapped, not copied, at each instantiation.

@@ -10,9 +10,6 @@ use super::{
     state::State,
 };
 
-/// Imports that these are.
-pub(super) const STANDARD: [&str; 2] = ["wasi:config/store@0.2.0-rc.1", "wasi:logging/logging@0.1.0-draft"];
-
 impl store::Host for State {
     fn get(&mut self, name: String) -> Result<Option<String>, store::Error> {
         Ok(self.config.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone()))

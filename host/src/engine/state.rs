@@ -8,7 +8,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use parking_lot::Mutex;
 use tokio::io::AsyncWrite;
 use wasmtime::{ResourceLimiter, component::ResourceTable};
 use wasmtime_wasi::{
@@ -19,7 +18,7 @@ use wasmtime_wasi::{
 
 use super::{
     bindings::columns::wasmill::transform::{log, metrics, types},
-    guest::{LINE_MAX, LogLevel, Mouth},
+    guest::{Channel, LogLevel, Mouth},
     keyvalue::{Granted, KeyValue},
 };
 
@@ -51,8 +50,8 @@ impl State {
         // No preopened folder, no environment, no arguments, no sockets, standard input closed: the builder's
         // defaults, which wasmtime-wasi documents as such.
         let wasi = WasiCtxBuilder::new()
-            .stdout(Stream::new(Arc::clone(&mouth), Channel::Out))
-            .stderr(Stream::new(Arc::clone(&mouth), Channel::Error))
+            .stdout(Stream { mouth: Arc::clone(&mouth), channel: Channel::Out })
+            .stderr(Stream { mouth: Arc::clone(&mouth), channel: Channel::Error })
             .allow_tcp(false)
             .allow_udp(false)
             .max_random_size(RANDOM_MAX)
@@ -134,42 +133,11 @@ impl ResourceLimiter for MemoryLimit {
     }
 }
 
-#[derive(Clone, Copy)]
-enum Channel {
-    Out,
-    Error,
-}
-
-/// Standard output or error of a guest, cut into lines.
+/// Standard output or error of a guest.
 #[derive(Clone)]
 struct Stream {
     mouth: Arc<Mouth>,
     channel: Channel,
-    /// The line under construction, at most `LINE_MAX` bytes: what is longer becomes several.
-    line: Arc<Mutex<Vec<u8>>>,
-}
-
-impl Stream {
-    fn new(mouth: Arc<Mouth>, channel: Channel) -> Self {
-        Self { mouth, channel, line: Arc::default() }
-    }
-
-    fn take(&self, bytes: &[u8]) {
-        let mut line = self.line.lock();
-        for byte in bytes {
-            if *byte != b'\n' {
-                line.push(*byte);
-            }
-            if *byte == b'\n' || line.len() >= LINE_MAX {
-                let text = String::from_utf8_lossy(&line);
-                match self.channel {
-                    Channel::Out => self.mouth.log(LogLevel::Info, &text),
-                    Channel::Error => self.mouth.error_line(&text),
-                }
-                line.clear();
-            }
-        }
-    }
 }
 
 impl IsTerminal for Stream {
@@ -190,7 +158,7 @@ impl StdoutStream for Stream {
 
 impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
-        self.take(bytes);
+        self.mouth.print(self.channel, bytes);
         Poll::Ready(Ok(bytes.len()))
     }
 
@@ -211,7 +179,7 @@ impl Pollable for Stream {
 #[wasmtime_wasi::async_trait]
 impl OutputStream for Stream {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.take(&bytes);
+        self.mouth.print(self.channel, &bytes);
         Ok(())
     }
 

@@ -18,6 +18,8 @@ pub enum BadOutput {
     End { column: &'static str, end: usize, data: usize },
     #[error("`{column}`: record {index} is kept, yet takes {bytes} bytes in `data`")]
     KeptTakesRoom { column: &'static str, index: u32, bytes: usize },
+    #[error("{what} (output record {record}, made of row {row})")]
+    OfRow { what: Box<BadOutput>, record: u32, row: u32 },
     #[error("row {row} is both in `rows` and in `rejects`")]
     RejectedAndKept { row: u32 },
     #[error("the output has {records} records, above the limit of {max}")]
@@ -41,16 +43,31 @@ impl Output {
         if bytes > max_bytes {
             return Err(BadOutput::TooManyBytes { bytes, max: max_bytes });
         }
-        never_descends("rows", &self.rows)?;
-        below("rows", &self.rows, rows)?;
+        never_descends("rows", &self.rows, |_| None)?;
+        below("rows", &self.rows, rows, |_| None)?;
+        self.check_records(records, routes).map_err(|Wrong { what, record }| match self.row_of(record) {
+            Some((record, row)) => BadOutput::OfRow { what: Box::new(what), record, row },
+            None => what,
+        })?;
+        self.check_rejects(rows)
+    }
+
+    /// The output record and the row that it was made of.
+    fn row_of(&self, record: Option<usize>) -> Option<(u32, u32)> {
+        let record = record?;
+        Some((record as u32, *self.rows.get(record)?))
+    }
+
+    fn check_records(&self, records: usize, routes: usize) -> Result<(), Wrong> {
         if !self.routes.is_empty() {
             length("routes", self.routes.len(), records)?;
             for (index, route) in self.routes.iter().enumerate() {
-                range("routes", index, u64::from(*route), routes as u64)?;
+                range("routes", index, u64::from(*route), routes as u64)
+                    .map_err(|what| Wrong { what, record: Some(index) })?;
             }
         }
-        edited("keys", self.keys.as_ref(), records)?;
-        edited("values", self.values.as_ref(), records)?;
+        edited(&KEYS, self.keys.as_ref(), records)?;
+        edited(&VALUES, self.values.as_ref(), records)?;
         if let Some(headers) = &self.headers {
             header_column(headers, records)?;
         }
@@ -58,7 +75,7 @@ impl Output {
             length("timestamps", timestamps.len(), records)?;
         }
         if let Some(targets) = &self.targets {
-            bytes_column("targets", targets, records)?;
+            bytes_column(&TARGETS, targets, records, Some)?;
         }
         if let Some(ops) = &self.ops {
             length("ops", ops.len(), records)?;
@@ -66,7 +83,7 @@ impl Output {
         if let Some(versions) = &self.versions {
             length("versions", versions.len(), records)?;
         }
-        self.check_rejects(rows)
+        Ok(())
     }
 
     fn check_rejects(&self, rows: u32) -> Result<(), BadOutput> {
@@ -77,9 +94,52 @@ impl Output {
             }
         }
         let rejected: Vec<u32> = self.rejects.iter().map(|reject| reject.row).collect();
-        ascends("rejects", &rejected)
+        ascends("rejects", &rejected, |_| None).map_err(|wrong| wrong.what)
     }
 }
+
+/// What is wrong, and with which output record, where it is about one.
+struct Wrong {
+    what: BadOutput,
+    record: Option<usize>,
+}
+
+impl From<BadOutput> for Wrong {
+    fn from(what: BadOutput) -> Self {
+        Self { what, record: None }
+    }
+}
+
+impl From<Wrong> for BadOutput {
+    fn from(wrong: Wrong) -> Self {
+        wrong.what
+    }
+}
+
+/// The names of a column's parts, as the contract has them.
+struct Names {
+    column: &'static str,
+    ends: &'static str,
+    nulls: &'static str,
+    kept: &'static str,
+}
+
+macro_rules! names {
+    ($column:literal) => {
+        Names {
+            column: $column,
+            ends: concat!($column, ".ends"),
+            nulls: concat!($column, ".nulls"),
+            kept: concat!($column, ".kept"),
+        }
+    };
+}
+
+const KEYS: Names = names!("keys");
+const VALUES: Names = names!("values");
+const TARGETS: Names = names!("targets");
+const HEADER_NAMES: Names = names!("headers.names");
+const HEADER_VALUES: Names = names!("headers.values");
 
 fn length(column: &'static str, len: usize, want: usize) -> Result<(), BadOutput> {
     if len == want { Ok(()) } else { Err(BadOutput::Length { column, len, want }) }
@@ -89,69 +149,80 @@ fn range(column: &'static str, index: usize, value: u64, bound: u64) -> Result<(
     if value < bound { Ok(()) } else { Err(BadOutput::Range { column, index, value, bound }) }
 }
 
-fn below(column: &'static str, values: &[u32], bound: u32) -> Result<(), BadOutput> {
+/// `record` tells the output record that a value of the list is about.
+fn below(column: &'static str, values: &[u32], bound: u32, record: impl Fn(u32) -> Option<usize>) -> Result<(), Wrong> {
     // The values never descend: the last is the largest.
     match values.last() {
-        Some(last) => range(column, values.len() - 1, u64::from(*last), u64::from(bound)),
+        Some(last) => range(column, values.len() - 1, u64::from(*last), u64::from(bound))
+            .map_err(|what| Wrong { what, record: record(*last) }),
         None => Ok(()),
     }
 }
 
+/// `record` tells the output record that a place of the list, or the value there, is about.
 fn order(
     column: &'static str,
     values: &[u32],
     rule: &'static str,
     holds: impl Fn(u32, u32) -> bool,
-) -> Result<(), BadOutput> {
+    record: impl Fn(usize, u32) -> Option<usize>,
+) -> Result<(), Wrong> {
     match values.windows(2).position(|pair| !holds(pair[0], pair[1])) {
         None => Ok(()),
-        Some(at) => Err(BadOutput::Order {
-            column,
-            index: at + 1,
-            before: u64::from(values[at]),
-            value: u64::from(values[at + 1]),
-            rule,
-        }),
+        Some(at) => {
+            let (index, before, value) = (at + 1, values[at], values[at + 1]);
+            let what = BadOutput::Order { column, index, before: u64::from(before), value: u64::from(value), rule };
+            Err(Wrong { what, record: record(index, value) })
+        }
     }
 }
 
-fn never_descends(column: &'static str, values: &[u32]) -> Result<(), BadOutput> {
-    order(column, values, "it must never descend", |before, value| before <= value)
+fn never_descends(column: &'static str, values: &[u32], record: impl Fn(usize) -> Option<usize>) -> Result<(), Wrong> {
+    order(column, values, "it must never descend", |before, value| before <= value, |index, _| record(index))
 }
 
-fn ascends(column: &'static str, values: &[u32]) -> Result<(), BadOutput> {
-    order(column, values, "it must ascend, each once", |before, value| before < value)
+fn ascends(column: &'static str, values: &[u32], record: impl Fn(u32) -> Option<usize>) -> Result<(), Wrong> {
+    order(column, values, "it must ascend, each once", |before, value| before < value, |_, value| record(value))
 }
 
-fn bytes_column(name: &'static str, column: &BytesColumn, records: usize) -> Result<(), BadOutput> {
-    length(name, column.ends.len(), records)?;
-    never_descends(name, &column.ends)?;
+/// `record` tells the output record that an entry of the column belongs to.
+fn bytes_column(
+    names: &Names,
+    column: &BytesColumn,
+    entries: usize,
+    record: impl Fn(usize) -> Option<usize>,
+) -> Result<(), Wrong> {
+    length(names.column, column.ends.len(), entries)?;
+    never_descends(names.ends, &column.ends, &record)?;
     let end = column.ends.last().map_or(0, |end| *end as usize);
     if end != column.data.len() {
-        return Err(BadOutput::End { column: name, end, data: column.data.len() });
+        return Err(BadOutput::End { column: names.column, end, data: column.data.len() }.into());
     }
-    ascends(name, &column.nulls)?;
-    below(name, &column.nulls, records as u32)
+    ascends(names.nulls, &column.nulls, |entry| record(entry as usize))?;
+    below(names.nulls, &column.nulls, entries as u32, |_| None)
 }
 
-fn edited(name: &'static str, column: Option<&EditedColumn>, records: usize) -> Result<(), BadOutput> {
+fn edited(names: &Names, column: Option<&EditedColumn>, records: usize) -> Result<(), Wrong> {
     let Some(EditedColumn { column, kept }) = column else { return Ok(()) };
-    bytes_column(name, column, records)?;
-    ascends(name, kept)?;
-    below(name, kept, records as u32)?;
+    bytes_column(names, column, records, Some)?;
+    ascends(names.kept, kept, |record| Some(record as usize))?;
+    below(names.kept, kept, records as u32, |_| None)?;
     for index in kept {
-        let bytes = column.slice(*index as usize).map_or(0, <[u8]>::len);
+        let record = *index as usize;
+        let bytes = column.slice(record).map_or(0, <[u8]>::len);
         if bytes > 0 {
-            return Err(BadOutput::KeptTakesRoom { column: name, index: *index, bytes });
+            let what = BadOutput::KeptTakesRoom { column: names.column, index: *index, bytes };
+            return Err(Wrong { what, record: Some(record) });
         }
     }
     Ok(())
 }
 
-fn header_column(headers: &HeaderColumn, records: usize) -> Result<(), BadOutput> {
+fn header_column(headers: &HeaderColumn, records: usize) -> Result<(), Wrong> {
     length("headers.row-ends", headers.row_ends.len(), records)?;
-    never_descends("headers.row-ends", &headers.row_ends)?;
+    never_descends("headers.row-ends", &headers.row_ends, Some)?;
     let count = headers.row_ends.last().map_or(0, |end| *end as usize);
-    bytes_column("headers.names", &headers.names, count)?;
-    bytes_column("headers.values", &headers.values, count)
+    let record = |header: usize| Some(headers.row_ends.partition_point(|end| *end as usize <= header));
+    bytes_column(&HEADER_NAMES, &headers.names, count, record)?;
+    bytes_column(&HEADER_VALUES, &headers.values, count, record)
 }

@@ -84,7 +84,10 @@ fn refuses_what_a_module_must_not_say() {
         (Output { routes: vec![0, 0], ..one() }, "2 entries where there are 1"),
         (Output { values: values(column(&[]), vec![]), ..one() }, "0 entries where there are 1"),
         (Output { values: values(column(&[Some(b"x")]), vec![0]), ..one() }, "record 0 is kept, yet takes 1"),
-        (Output { values: values(column(&[Some(b"x")]), vec![1]), ..one() }, "must be below 1"),
+        (
+            Output { values: values(column(&[Some(b"x")]), vec![1]), ..one() },
+            "`values.kept[0]` is 1, but must be below 1",
+        ),
         (Output { values: values(column(&[Some(&[0; 200])]), vec![]), ..one() }, "`limits.output` of 200"),
         (
             Output { values: values(BytesColumn { data: vec![1, 2], ends: vec![1], nulls: vec![] }, vec![]), ..one() },
@@ -104,5 +107,42 @@ fn refuses_what_a_module_must_not_say() {
     for (output, want) in cases {
         let said = check(output);
         assert!(said.contains(want), "{said:?} does not say {want:?}");
+    }
+}
+
+#[test]
+fn a_mistake_names_the_row_that_it_is_about() {
+    let check = |output: Output| output.check(6, 2, 9, 999).expect_err("must be refused").to_string();
+    let three = || Output { rows: vec![1, 3, 5], ..Output::default() };
+    let bytes = |ends: &[u32], nulls: &[u32]| BytesColumn {
+        data: vec![b'x'; ends.last().map_or(0, |end| *end as usize)],
+        ends: ends.to_vec(),
+        nulls: nulls.to_vec(),
+    };
+    let edited = |column, kept| Some(EditedColumn { column, kept });
+    let headers = |row_ends: &[u32], names, values| Some(HeaderColumn { row_ends: row_ends.to_vec(), names, values });
+    let cases = [
+        (Output { routes: vec![0, 1, 2], ..three() }, "`routes[2]` is 2, but must be below 2", 2, 5),
+        (Output { keys: edited(bytes(&[4, 2, 5], &[]), vec![]), ..three() }, "`keys.ends[1]` is 2 after 4", 1, 3),
+        (Output { keys: edited(bytes(&[0, 0, 0], &[2, 1]), vec![]), ..three() }, "`keys.nulls[1]` is 1 after 2", 1, 3),
+        (Output { values: edited(bytes(&[0, 1, 1], &[]), vec![1]), ..three() }, "record 1 is kept, yet takes 1", 1, 3),
+        (Output { targets: Some(bytes(&[1, 1, 0], &[])), ..three() }, "`targets.ends[2]` is 0 after 1", 2, 5),
+        (
+            Output { headers: headers(&[1, 0, 0], bytes(&[], &[]), bytes(&[], &[])), ..three() },
+            "`headers.row-ends[1]` is 0 after 1",
+            1,
+            3,
+        ),
+        (
+            Output { headers: headers(&[1, 1, 3], bytes(&[1, 2, 3], &[]), bytes(&[1, 2, 1], &[])), ..three() },
+            "`headers.values.ends[2]` is 1 after 2",
+            2,
+            5,
+        ),
+    ];
+    for (output, what, record, row) in cases {
+        let said = check(output);
+        let place = format!("(output record {record}, made of row {row})");
+        assert!(said.contains(what) && said.ends_with(&place), "{said:?} does not say {what:?} {place:?}");
     }
 }

@@ -12,7 +12,7 @@ use thiserror::Error;
 use crate::{
     batch::{Columns, Reads},
     config,
-    engine::{Call, CallError, GuestOutput, Instance, Module, StartError},
+    engine::{Call, CallError, GuestOutput, Instance, LogLevel, Module, StartError},
     grants::{Contents, GrantError, Granted},
     limits::Limits,
     router::{RouteError, Router},
@@ -134,6 +134,11 @@ impl Release {
     /// What the module may reach.
     pub(crate) fn granted(&self) -> &Granted {
         &self.granted
+    }
+
+    /// Says something about the module where the module itself is heard: `wasmill logs`.
+    pub(crate) fn say(&self, level: LogLevel, message: &str) {
+        self.guest.log(level, message);
     }
 
     /// Lets go of the instances that no lane came for, once another release is live.

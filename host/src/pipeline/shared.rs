@@ -178,6 +178,7 @@ impl Shared {
             records: self.counters.counts(),
             lag: lags.filter(|lags| !lags.is_empty()).map(|lags| lags.iter().sum()),
             rebalances: self.counters.rebalances.load(Relaxed),
+            recycled: self.counters.recycled.load(Relaxed),
             swap_gaps: SwapGaps::of(&self.counters.swap_gap),
             sinks: self.sinks.iter().map(|(name, stats)| (name.clone(), stats.counts())).collect(),
             keyvalue: release.granted().keyvalue_counts(),

@@ -35,6 +35,8 @@ pub struct Counters {
     pub bytes_in: AtomicU64,
     /// Times that the group moved partitions.
     pub rebalances: AtomicU64,
+    /// Instances that were replaced by a fresh one because of the memory that they had gathered.
+    pub recycled: AtomicU64,
     /// Linear memory of the instances, in bytes, as of their last batch.
     pub guest_memory: AtomicU64,
 }
@@ -121,6 +123,8 @@ pub struct Status {
     /// Sum over the partitions, where all are known.
     pub lag: Option<i64>,
     pub rebalances: u64,
+    /// Instances of the module that were replaced by a fresh one because of the memory that they had gathered.
+    pub recycled: u64,
     /// Of the swaps since the pipeline was started in this process, where there was one.
     pub swap_gaps: Option<SwapGaps>,
     /// By name.

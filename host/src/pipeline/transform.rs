@@ -5,13 +5,23 @@ use std::{ops::Range, sync::Arc};
 use super::{isolate, release::Release};
 use crate::{
     batch::{Batch, Columns},
-    engine::{Call, CallError, Instance, StartError},
+    engine::{Call, CallError, Instance, LogLevel, StartError, stack},
     output::Output,
 };
 
-/// Share of the memory limit, in percent, above which an instance is replaced after a call. Linear memory never
-/// shrinks, and some toolchains leak a little with every batch.
+/// Share of the memory limit, in percent, above which an instance is replaced between two batches. Linear memory never
+/// shrinks, and some toolchains leak a little with every batch: Python's glue all that a module answers.
 const RECYCLE_PERCENT: usize = 75;
+
+/// Whether an instance has grown so much that the next batch should find a fresh one. One that needs much from the start
+/// may use half of what is left to it: to replace it after every batch would help nobody.
+fn is_swollen(at_start: usize, now: usize, limit: usize) -> bool {
+    let halfway = at_start + limit.saturating_sub(at_start) / 2;
+    now > halfway.max(limit / 100 * RECYCLE_PERCENT)
+}
+
+/// Bytes that are said of a poison row.
+const TOLD_MAX: usize = 8 << 10;
 
 /// What the module answered for a stretch of rows, from `base` on.
 #[derive(Debug)]
@@ -45,16 +55,28 @@ pub(super) enum Refused {
     Stop(String),
 }
 
+/// An instance at work.
+struct Running {
+    instance: Instance,
+    /// Its memory when it was taken up, in bytes.
+    at_start: usize,
+    /// It was called before: what it holds may be of earlier batches.
+    used: bool,
+}
+
 /// The release that a lane runs, with its instance and the packing buffers.
 pub(super) struct Transformer {
     release: Arc<Release>,
-    instance: Option<Instance>,
+    running: Option<Running>,
     columns: Columns,
+    /// Of the instance after its last call, in bytes.
+    memory: usize,
+    recycled: u64,
 }
 
 impl Transformer {
     pub(super) fn new(release: Arc<Release>) -> Self {
-        Self { release, instance: None, columns: Columns::default() }
+        Self { release, running: None, columns: Columns::default(), memory: 0, recycled: 0 }
     }
 
     pub(super) fn release(&self) -> &Arc<Release> {
@@ -66,22 +88,35 @@ impl Transformer {
         if Arc::ptr_eq(&self.release, release) {
             return false;
         }
-        self.instance = None;
+        self.running = None;
         self.release = Arc::clone(release);
         true
     }
 
     /// Starts the instance ahead of the first batch.
     pub(super) fn warm_up(&mut self) -> Result<(), StartError> {
-        if self.instance.is_none() {
-            self.instance = Some(self.release.instance()?);
-        }
-        Ok(())
+        self.ready().map(|_| ())
     }
 
-    /// Linear memory and tables of the instance, in bytes.
+    fn ready(&mut self) -> Result<&mut Running, StartError> {
+        let running = match self.running.take() {
+            Some(running) => running,
+            None => {
+                let instance = self.release.instance()?;
+                Running { at_start: instance.memory_bytes(), instance, used: false }
+            }
+        };
+        Ok(self.running.insert(running))
+    }
+
+    /// Linear memory and tables of the instance after its last call, in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
-        self.instance.as_ref().map_or(0, Instance::memory_bytes)
+        self.memory
+    }
+
+    /// Instances that were replaced for their memory since this was asked last.
+    pub(super) fn take_recycled(&mut self) -> u64 {
+        std::mem::take(&mut self.recycled)
     }
 
     /// Transforms a batch. Where the whole fails for what may be one row (a trap, a deadline, a limit, a malformed
@@ -94,29 +129,73 @@ impl Transformer {
         meanwhile: &mut dyn FnMut(),
     ) -> Result<Transformed, Refused> {
         let rows = batch.rows.len() as u32;
-        isolate::isolate(0..rows, &mut |range| {
+        let transformed = isolate::isolate(0..rows, &mut |range| {
             let result = self.call(batch, range, attempt);
             if result.is_err() {
                 meanwhile();
             }
             result
-        })
+        })?;
+        for poison in &transformed.poison {
+            self.release.say(LogLevel::Error, &told(batch, poison));
+        }
+        Ok(transformed)
     }
 
     fn call(&mut self, batch: &Batch, range: Range<u32>, attempt: u32) -> Result<Output, CallError> {
-        self.warm_up().map_err(|error| match error {
+        self.columns.pack(batch.rows.as_ref(), range.start as usize..range.end as usize, self.release.reads);
+        let was_used = self.running.as_ref().is_some_and(|running| running.used);
+        let result = self.once(batch, attempt);
+        // What an instance gathered over earlier batches is no fault of these rows: they get a fresh one.
+        if was_used && matches!(result, Err(CallError::Memory { .. })) {
+            self.recycled += 1;
+            return self.once(batch, attempt);
+        }
+        result
+    }
+
+    fn once(&mut self, batch: &Batch, attempt: u32) -> Result<Output, CallError> {
+        self.ready().map_err(|error| match error {
             StartError::Call(error @ CallError::Store(_)) => error,
             error => CallError::Fatal(error.to_string()),
         })?;
-        let Some(instance) = self.instance.as_mut() else { return Err(CallError::Fatal("no instance".into())) };
-        self.columns.pack(batch.rows.as_ref(), range.start as usize..range.end as usize, self.release.reads);
-        let partition = batch.partition;
-        let result = instance.transform(&Call { topic: &batch.topic, partition, attempt, columns: &self.columns });
+        let Some(running) = self.running.as_mut() else { return Err(CallError::Fatal("no instance".into())) };
+        let call = Call { topic: &batch.topic, partition: batch.partition, attempt, columns: &self.columns };
+        let result = running.instance.transform(&call);
+        running.used = true;
+        self.memory = running.instance.memory_bytes();
         let usable = result.as_ref().err().is_none_or(CallError::keeps_instance);
-        let swollen = instance.memory_bytes() > self.release.limits.memory / 100 * RECYCLE_PERCENT;
+        let swollen = is_swollen(running.at_start, self.memory, self.release.limits.memory);
+        if usable && swollen {
+            self.recycled += 1;
+        }
         if !usable || swollen {
-            self.instance = None;
+            self.running = None;
         }
         result
+    }
+}
+
+/// A poison row, for whoever wrote the module: which record it was, and what the module came to.
+fn told(batch: &Batch, poison: &Poison) -> String {
+    let offset = batch.rows.offset(poison.row as usize);
+    let Batch { topic, partition, .. } = batch;
+    let mut text = format!("{topic}[{partition}]@{offset}: the module {}{}", poison.reason, stack(&poison.backtrace));
+    text.truncate(text.floor_char_boundary(TOLD_MAX));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instance_is_replaced_at_three_quarters_of_its_limit_or_halfway_there() {
+        const MIB: usize = 1 << 20;
+        let limit = 256 * MIB;
+        assert!(!is_swollen(MIB, 191 * MIB, limit) && is_swollen(MIB, 193 * MIB, limit));
+        // It needs 240 MiB from the start: 8 of the 16 that are left.
+        assert!(!is_swollen(240 * MIB, 247 * MIB, limit) && is_swollen(240 * MIB, 249 * MIB, limit));
+        assert!(!is_swollen(limit, limit, limit));
     }
 }

@@ -51,6 +51,9 @@
 //! Rows are to be kept in the order of the batch: acknowledgement and order hang on it. One row may be kept several
 //! times. A batch may be given to the module more than once.
 //!
+//! # JSON
+//! [`json`] edits it where it lies: several times faster than a tree of values.
+//!
 //! # What a module may do
 //! Compute, [`log`] and count [`metrics`]. It has no files, no network and no environment. What its pipeline grants
 //! comes on top: a key-value store (`kv`, feature `keyvalue`). An instance is called by one thread at a time, keeps its
@@ -60,6 +63,7 @@
 mod batch;
 mod describe;
 mod glue;
+pub mod json;
 #[cfg(feature = "keyvalue")]
 pub mod kv;
 pub mod log;

@@ -83,7 +83,7 @@ impl Case {
     /// What must come out: a record per line, as text to be compared.
     pub(super) fn expected(&self) -> Result<String, Failure> {
         if !self.output.exists() {
-            let hint = "nothing says what must come out: `wasmill test --bless` writes what comes out now";
+            let hint = "nothing says what must come out: `wasmill test --update` writes what comes out now";
             return Err(Failure::new(Kind::Usage, format!("{}: {hint}", shown(&self.output))));
         }
         let lines: Vec<(usize, Value)> = lines(&self.output)?;
@@ -102,7 +102,7 @@ impl Case {
         Ok(text)
     }
 
-    pub(super) fn bless(&self, result: &InvokeResult) -> Result<(), Failure> {
+    pub(super) fn accept(&self, result: &InvokeResult) -> Result<(), Failure> {
         let mut text = String::new();
         for record in &result.records {
             let mut line = serde_json::to_value(record).map_err(Failure::failed)?;

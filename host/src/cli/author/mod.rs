@@ -1,14 +1,23 @@
-//! The verbs of people who write modules: `new`, `build`, `test`. None of them needs a host or Kafka.
+//! The verbs of people who write modules: `new`, `build`, `test`, `inspect`, `dev`. None of them needs a host or Kafka; `dev`
+//! can make live in one what it built.
 
 mod build;
 mod case;
+mod dev;
+mod inspect;
+mod language;
 mod new;
+mod template;
 mod test;
+mod tool;
 
 use std::path::Path;
 
 pub(super) use build::build;
-pub(super) use new::new;
+pub(super) use dev::{Dev, dev};
+pub(super) use inspect::inspect;
+pub(super) use language::{TEMPLATES, names as languages};
+pub(super) use new::{New, new};
 pub(super) use test::{Test, test};
 
 use super::output::Failure;

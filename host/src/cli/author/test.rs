@@ -13,14 +13,14 @@ use super::{
         output::{self, Failure, Kind},
         validate::{config_failure, read},
     },
-    build::{self, refused},
+    build::{self, Built, refused},
     case::{self, Case},
     engine, shown,
 };
 use crate::{
     config::{self, Environment, Grants},
     control::{InvokeInput, invoke},
-    engine::{GuestOutput, LogLevel, Module},
+    engine::{Engine, GuestOutput, LogLevel, Module},
     limits::Limits,
 };
 
@@ -30,18 +30,26 @@ pub(in crate::cli) struct Test {
     /// Instead of the project's own, built anew.
     pub(in crate::cli) module: Option<PathBuf>,
     /// Write what comes out as what must come out.
-    pub(in crate::cli) bless: bool,
+    pub(in crate::cli) update: bool,
     pub(in crate::cli) json: bool,
 }
 
 /// What became of a case.
 #[derive(serde::Serialize)]
-struct Verdict {
-    case: String,
-    passed: bool,
+pub(super) struct Verdict {
+    pub(super) case: String,
+    pub(super) passed: bool,
     /// A unified diff, or why the module did not answer.
     #[serde(skip_serializing_if = "Option::is_none")]
-    difference: Option<String>,
+    pub(super) difference: Option<String>,
+}
+
+/// A module and what became of the project's cases.
+pub(super) struct Tried {
+    pub(super) module: Module,
+    pub(super) verdicts: Vec<Verdict>,
+    /// Its compiled code goes with it.
+    pub(super) _engine: (Engine, tempfile::TempDir),
 }
 
 /// Says on standard error what modules say.
@@ -58,41 +66,44 @@ impl GuestOutput for Aloud {
 }
 
 pub(in crate::cli) fn test(asked: &Test) -> Result<ExitCode, Failure> {
-    let cases = Case::all(&asked.folder.join("tests"))?;
-    let (file, bytes) = match &asked.module {
+    // Before a build that may take a while.
+    Case::all(&asked.folder.join("tests"))?;
+    let built = match &asked.module {
         Some(file) => {
             let bytes = std::fs::read(file)
                 .map_err(|error| Failure::new(Kind::Usage, format!("{}: {error}", file.display())))?;
-            (file.clone(), bytes)
+            Built { file: file.clone(), bytes }
         }
-        None => {
-            let built = build::project(&asked.folder)?;
-            (built.file, built.bytes)
-        }
+        None => build::project(&asked.folder)?,
     };
-    let (engine, _cache) = engine()?;
-    let module = engine.load(&bytes).map_err(|error| refused(&file, &error))?;
-    let surroundings = pipeline(&asked.folder)?;
-    let mut verdicts = Vec::new();
-    for case in &cases {
-        let verdict = judge(case, &module, &surroundings, asked.bless)?;
-        if !asked.json {
-            let word = if verdict.passed { "ok" } else { "DIFFERS" };
-            output::line(format_args!("{}: {word}", verdict.case));
-            verdict.difference.iter().for_each(|difference| output::line(difference.trim_end()));
-        }
-        verdicts.push(verdict);
-    }
+    let Tried { verdicts, .. } = try_cases(&asked.folder, &built, asked.update)?;
     let failed = verdicts.iter().filter(|verdict| !verdict.passed).count();
     let passed = verdicts.len() - failed;
     if asked.json {
-        let module = shown(&file);
+        let module = shown(&built.file);
         let answer = serde_json::json!({ "module": module, "cases": verdicts, "passed": passed, "failed": failed });
         output::json(&answer)?;
     } else {
+        for verdict in &verdicts {
+            output::line(format_args!("{}: {}", verdict.case, if verdict.passed { "ok" } else { "DIFFERS" }));
+            verdict.difference.iter().for_each(|difference| output::line(difference.trim_end()));
+        }
         output::line(format_args!("{passed} passed, {failed} failed"));
     }
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(Kind::Failed as u8) })
+}
+
+/// Runs the project's cases through a module. `update` writes what comes out as what must come out.
+pub(super) fn try_cases(folder: &Path, built: &Built, update: bool) -> Result<Tried, Failure> {
+    let cases = Case::all(&folder.join("tests"))?;
+    let (engine, cache) = engine()?;
+    let module = engine.load(&built.bytes).map_err(|error| refused(&built.file, &error))?;
+    let surroundings = pipeline(folder)?;
+    let mut verdicts = Vec::new();
+    for case in &cases {
+        verdicts.push(judge(case, &module, &surroundings, update)?);
+    }
+    Ok(Tried { module, verdicts, _engine: (engine, cache) })
 }
 
 /// What the project's pipeline gives to its module, where it has one.
@@ -114,7 +125,7 @@ fn pipeline(folder: &Path) -> Result<Surroundings, Failure> {
     Ok(Surroundings { settings, limits, grants })
 }
 
-fn judge(case: &Case, module: &Module, surroundings: &Surroundings, bless: bool) -> Result<Verdict, Failure> {
+fn judge(case: &Case, module: &Module, surroundings: &Surroundings, update: bool) -> Result<Verdict, Failure> {
     let verdict =
         |difference: Option<String>| Verdict { case: case.name.clone(), passed: difference.is_none(), difference };
     let config = case.config()?.unwrap_or_else(|| surroundings.settings.clone());
@@ -125,8 +136,8 @@ fn judge(case: &Case, module: &Module, surroundings: &Surroundings, bless: bool)
         Ok(result) => result,
         Err(error) => return Ok(verdict(Some(error.to_string()))),
     };
-    if bless {
-        case.bless(&result)?;
+    if update {
+        case.accept(&result)?;
         return Ok(verdict(None));
     }
     let (expected, actual) = (case.expected()?, case::actual(&result)?);
