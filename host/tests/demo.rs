@@ -13,7 +13,7 @@ use std::{collections::BTreeMap, process::Command, sync::Arc};
 
 use wasmill::{
     batch::{Columns, MemoryRows, Reads},
-    engine::{Call, Grants, NoOutput},
+    engine::{Call, NoOutput},
     limits::Limits,
     output::Output,
 };
@@ -51,8 +51,7 @@ fn the_modules_inside_do_what_their_sources_do() {
     }
     let answer = |module: &wasmill::engine::Module| -> Output {
         let config = [("ignore".to_string(), "password".to_string()), ("set".to_string(), "env=prod".to_string())];
-        let mut instance =
-            module.instantiate(Limits::default(), &config, Arc::new(NoOutput), &Grants::default()).expect("starts");
+        let mut instance = module.instantiate(Limits::default(), &config, Arc::new(NoOutput)).expect("starts");
         let mut columns = Columns::default();
         columns.pack(&rows, 0..3, Reads::ALL);
         instance.transform(&Call { topic: "t", partition: 0, attempt: 0, columns: &columns }).expect("an output")

@@ -20,9 +20,7 @@ use std::{
 use support::{Host, guest, host};
 use wasmill::{
     batch::{Columns, MemoryRows, Reads},
-    engine::{
-        Call, CallError, Grants, GuestOutput, Instance, LoadError, LogLevel, Module, NoOutput, StartError, World,
-    },
+    engine::{Call, CallError, GuestOutput, Instance, LoadError, LogLevel, Module, NoOutput, StartError, World},
     limits::Limits,
     output::Output,
 };
@@ -36,7 +34,7 @@ fn artifact(host: &Host) -> PathBuf {
 
 fn start(module: &Module, limits: Limits, config: &[(&str, &str)]) -> Result<Instance, StartError> {
     let config: Vec<_> = config.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-    module.instantiate(limits, &config, Arc::new(NoOutput), &Grants::default())
+    module.instantiate(limits, &config, Arc::new(NoOutput))
 }
 
 /// Rows at offsets 100, 101 and so on; every second one has a header.
@@ -251,8 +249,7 @@ fn what_a_guest_says_is_heard_within_bounds() {
     let (host, heard) = (host(), Arc::new(Heard::default()));
     let config = [("mode".to_string(), "log-flood".to_string())];
     let listener: Arc<dyn GuestOutput> = heard.clone();
-    let mut instance =
-        host.load("evil").instantiate(Limits::default(), &config, listener, &Grants::default()).expect("starts");
+    let mut instance = host.load("evil").instantiate(Limits::default(), &config, listener).expect("starts");
     call(&mut instance, &rows(&[Some("bad")]), 0).expect("an output");
     let heard = heard.0.lock().expect("a lock");
     assert_eq!(heard.first().map(String::as_str), Some("line 0"));
@@ -274,7 +271,7 @@ fn settings_and_log_are_there_by_wasis_own_interfaces() {
     let (host, heard) = (host(), Arc::new(Heard::default()));
     let config = [("first", "1"), ("second", "2")].map(|(name, value)| (name.to_owned(), value.to_owned()));
     let listener: Arc<dyn GuestOutput> = heard.clone();
-    let instance = host.load("standard").instantiate(Limits::default(), &config, listener, &Grants::default());
+    let instance = host.load("standard").instantiate(Limits::default(), &config, listener);
     assert_eq!(instance.expect("starts").plan().routes, ["first-1", "second-2"]);
     let heard = heard.0.lock().expect("a lock");
     let expected = [(LogLevel::Error, "init: Some(\"1\") None"), (LogLevel::Debug, "no context")];

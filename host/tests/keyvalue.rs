@@ -33,7 +33,7 @@ impl World {
 
     fn start(&self, granted: &Granted, limits: Limits, config: &[(&str, &str)]) -> Result<Instance, StartError> {
         let config: Vec<_> = config.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-        self.host.load("keyvalue").instantiate(limits, &config, Arc::new(NoOutput), &granted.for_engine())
+        self.host.load("keyvalue").instantiate_with(limits, &config, Arc::new(NoOutput), &granted.for_engine())
     }
 }
 

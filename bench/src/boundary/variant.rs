@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, ensure};
 use wasmill::{
     batch::{Columns, MemoryRows, Reads},
-    engine::{Call, Engine, Grants, Instance, NoOutput},
+    engine::{Call, Engine, Instance, NoOutput},
     limits::Limits,
     output::Output,
 };
@@ -138,7 +138,7 @@ impl Crossing {
             fs::read(&path).with_context(|| format!("{}: build the modules with `just guests`", path.display()))?;
         let module = engine.load(&bytes).with_context(|| path.display().to_string())?;
         let config: Vec<_> = case.config.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-        let instance = module.instantiate(Limits::default(), &config, Arc::new(NoOutput), &Grants::default())?;
+        let instance = module.instantiate(Limits::default(), &config, Arc::new(NoOutput))?;
         let mut crossing = Self { case, rows: rows(shape), columns: Columns::default(), instance };
         crossing.pack();
         let output = crossing.call()?;

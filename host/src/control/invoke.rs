@@ -122,7 +122,7 @@ pub fn invoke(
     let granted = Granted::on_trial(grants, &contents(input));
     let granted = granted.map_err(|error| ControlError::BadRequest(error.to_string()))?;
     let mut instance = module
-        .instantiate(limits, config, guest, &granted.for_engine())
+        .instantiate_with(limits, config, guest, &granted.for_engine())
         .map_err(|error| ControlError::BadRequest(format!("the module does not start: {error}")))?;
     run(&mut instance, input)
 }

@@ -223,11 +223,24 @@ impl Module {
         self.inner.code_bytes
     }
 
-    /// Makes an instance and calls its `init`.
+    /// Makes an instance that is granted nothing, and calls its `init`.
+    ///
+    /// # Errors
+    /// As [`Self::instantiate_with`].
+    pub fn instantiate(
+        &self,
+        limits: Limits,
+        config: &[(String, String)],
+        guest: Arc<dyn GuestOutput>,
+    ) -> Result<Instance, StartError> {
+        self.instantiate_with(limits, config, guest, &Grants::default())
+    }
+
+    /// Makes an instance with what its pipeline grants, and calls its `init`.
     ///
     /// # Errors
     /// The module wants what is not granted, refuses its config, fails, or answers a plan that cannot be used.
-    pub fn instantiate(
+    pub fn instantiate_with(
         &self,
         limits: Limits,
         config: &[(String, String)],

@@ -92,7 +92,7 @@ impl Release {
         let mut warm = Vec::new();
         for _ in 0..spec.source.lanes {
             let mut instance = code
-                .instantiate(limits, &config, Arc::clone(&guest), &granted.for_engine())
+                .instantiate_with(limits, &config, Arc::clone(&guest), &granted.for_engine())
                 .map_err(|source| PrepareError::Start { module: name(), source })?;
             smoke(&mut instance).map_err(|source| PrepareError::Smoke { module: name(), source })?;
             warm.push(instance);
@@ -128,7 +128,7 @@ impl Release {
     }
 
     fn start(&self, granted: &Granted) -> Result<Instance, StartError> {
-        self.code.instantiate(self.limits, &self.config, Arc::clone(&self.guest), &granted.for_engine())
+        self.code.instantiate_with(self.limits, &self.config, Arc::clone(&self.guest), &granted.for_engine())
     }
 
     /// What the module may reach.
