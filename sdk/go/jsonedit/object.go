@@ -109,23 +109,21 @@ func (o *Object) parse(s *scanner, i int) int {
 		return o.end
 	}
 	var (
-		text = s.text
-		// Up to last, eight bytes may be loaded from up to eight bytes further on.
-		last                  = len(text) - 16
+		text                  = s.text
 		nameEnd, value, after int
 		word, marks, high     uint64
 		next                  byte
 		m                     *member
 	)
 	for {
-		if i > last || byteAt(text, i) != '"' {
+		if len(text) < 8 || i+2 >= len(text) || byteAt(text, i) != '"' {
 			goto slowly
 		}
 		for nameEnd = i + 1; ; nameEnd += 8 {
-			if nameEnd > last {
+			if nameEnd >= len(text) {
 				goto slowly
 			}
-			word = wordAt(text, nameEnd)
+			word = wordNear(text, nameEnd)
 			if marks = special(word); marks != 0 {
 				break
 			}
@@ -133,50 +131,42 @@ func (o *Object) parse(s *scanner, i int) int {
 		}
 		nameEnd += bits.TrailingZeros64(marks) / 8
 		high |= word & below(marks)
-		if pairAt(text, nameEnd) != '"'|':'<<8 {
+		if nameEnd+2 >= len(text) || pairAt(text, nameEnd) != '"'|':'<<8 {
 			goto slowly
 		}
 		value = nameEnd + 2
 		if byteAt(text, value) == ' ' {
-			value++
+			if value++; value >= len(text) {
+				goto slowly
+			}
 		}
-		if value > last {
-			goto slowly
-		}
-		if word = wordAt(text, value); byte(word) == '"' {
+		if word = wordNear(text, value); byte(word) == '"' {
 			for after = value + 1; ; after += 8 {
-				if after > last {
+				if after >= len(text) {
 					goto slowly
 				}
-				word = wordAt(text, after)
+				word = wordNear(text, after)
 				if marks = special(word); marks != 0 {
 					break
 				}
 				high |= word
 			}
-			after += bits.TrailingZeros64(marks) / 8
+			after += bits.TrailingZeros64(marks)/8 + 1
 			high |= word & below(marks)
-			pair := pairAt(text, after)
-			if byte(pair) != '"' {
+			if after >= len(text) || byteAt(text, after-1) != '"' {
 				goto slowly
 			}
-			after++
-			next = byte(pair >> 8)
 		} else {
 			// Up to seven digits; the high bits of marks are set for what is no digit.
 			word ^= ones * '0'
 			marks = (word + ones*(0x80-10) | word) & highs
 			digits := bits.TrailingZeros64(marks) / 8
-			if marks == 0 || digits == 0 || digits > 1 && byte(word) == 0 {
+			after = value + digits
+			if marks == 0 || digits == 0 || digits > 1 && byte(word) == 0 || after >= len(text) {
 				goto slowly
 			}
-			after = value + digits
-			next = byteAt(text, after)
 		}
-		if next != ',' {
-			goto slowly
-		}
-		if len(o.members) == cap(o.members) {
+		if next = byteAt(text, after); next != ',' && next != '}' || len(o.members) == cap(o.members) {
 			goto slowly
 		}
 		o.members = o.members[:len(o.members)+1]
@@ -185,7 +175,12 @@ func (o *Object) parse(s *scanner, i int) int {
 		m.state = 0
 		o.noteLength(nameEnd - i - 1)
 		i = after + 1
-		if byteAt(text, i) == ' ' {
+		if next == '}' {
+			s.high |= high
+			o.end = i
+			return i
+		}
+		if i < len(text) && byteAt(text, i) == ' ' {
 			i++
 		}
 		continue

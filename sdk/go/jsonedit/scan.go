@@ -82,6 +82,14 @@ func wordAt(text []byte, i int) uint64 {
 	return binary.LittleEndian.Uint64((*[8]byte)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(text)), i))[:])
 }
 
+// wordNear is wordAt for any place in a text of eight bytes or more; zeros stand for what is not there.
+func wordNear(text []byte, i int) uint64 {
+	if beyond := i + 8 - len(text); beyond > 0 {
+		return wordAt(text, len(text)-8) >> (uint(beyond) * 8)
+	}
+	return wordAt(text, i)
+}
+
 // pairAt is two bytes from i on, which must be there.
 func pairAt(text []byte, i int) uint16 {
 	return binary.LittleEndian.Uint16((*[2]byte)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(text)), i))[:])
