@@ -83,7 +83,8 @@ fn allocations_per_batch(module: &str, settings: &str, value: impl Fn(usize) -> 
          \x20 out: {{ kafka: {{ brokers: [\"{brokers}\"], topic: out }} }}\n\
          \x20 copy: {{ kafka: {{ brokers: [\"{brokers}\"], topic: copy }} }}\n"
     ));
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     let release = host.release(1, module, &spec).unwrap_or_else(|error| panic!("{error}"));
     let pipeline = start(spec, release, &runtime, Arc::new(|_| {}));
     let mut through = 0;

@@ -6,7 +6,7 @@ mod project;
 
 use std::{fs, path::PathBuf};
 
-use project::{author, new_project, ok, refused, root, wasmill};
+use project::{author, new_project, ok, refused, root, walk, wasmill};
 use serde_json::Value;
 
 const EXAMPLES: [&str; 9] = [

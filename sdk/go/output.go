@@ -75,8 +75,11 @@ func (o *Output) KeepAll(batch *Batch) {
 	if n := len(o.rows); n > 0 && o.rows[n-1] > 0 && batch.raw.Rows > 0 {
 		o.descended(0, o.rows[n-1])
 	}
-	for row := range batch.raw.Rows {
-		o.rows = append(o.rows, row)
+	n := len(o.rows)
+	o.rows = slices.Grow(o.rows, batch.Len())[:n+batch.Len()]
+	rows := o.rows[n:]
+	for i := range rows {
+		rows[i] = uint32(i)
 	}
 }
 

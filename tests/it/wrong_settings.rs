@@ -25,17 +25,16 @@ fn says(example: &Example, state: &str, words: &[&str]) {
     assert!(reason.starts_with(words[0]) && words.iter().all(|word| reason.contains(word)), "{reason}");
     assert!(!reason.contains('\n'), "{reason}");
     assert_eq!((&status["partitions"], &status["records"]["in"]), (&json!({}), &json!(0)), "{status}");
-    let log = host.log();
-    let lines = log.lines().filter(|line| line.contains(&example.name) && words.iter().all(|word| line.contains(word)));
-    assert_eq!(lines.count(), 1, "{words:?} in: {log}");
+    let (log, level) = (host.log(), if state == "failed" { "ERROR" } else { "WARN" });
+    let said = |line: &&str| [level, example.name.as_str()].iter().chain(words).all(|word| line.contains(*word));
+    assert_eq!(log.lines().filter(said).count(), 1, "{level} {words:?} in: {log}");
 }
 
 /// The start ends with a line that says so.
 #[track_caller]
 fn refuses(example: &Example, words: &[&str]) {
     let said = example.refused();
-    let lines = said.lines().filter(|line| words.iter().all(|word| line.contains(word)));
-    assert_eq!(lines.count(), 1, "{words:?} in: {said}");
+    assert!(said.lines().any(|line| words.iter().all(|word| line.contains(word))), "{words:?} in: {said}");
 }
 
 #[test]
@@ -47,10 +46,10 @@ fn of_topic_dump() {
     says(&dump(NOBODY, kafka), "stalled", &["source: ", NOBODY, "refused"]);
     says(&dump(kafka, NOBODY), "stalled", &["sink `copy`: ", NOBODY, "refused"]);
     says(&dump(kafka, "nobody.invalid:9092"), "stalled", &["sink `copy`: ", "nobody.invalid:9092"]);
-    refuses(&dump(kafka, "nobody"), &["host:port"]);
+    refuses(&dump(kafka, "nobody"), &["expected host:port of a broker"]);
     refuses(&dump(kafka, kafka).set("PARTITION", "odd"), &["expected `key` or `keep`"]);
     refuses(&dump(kafka, kafka).set("RENAME", "orders"), &["setting `rename`", "`orders` is not TOPIC=TOPIC"]);
-    refuses(&dump(kafka, kafka).set("TOPICS", "^(orders"), &["^(orders"]);
+    refuses(&dump(kafka, kafka).set("TOPICS", "^(orders"), &["expected the name of a topic, or a pattern"]);
 }
 
 #[test]
@@ -83,7 +82,7 @@ fn of_binlog_sync() {
     says(&sync(elasticsearch, "redis://127.0.0.1:9"), "stalled", &["sink `", NOBODY, "refused"]);
     says(&sync("http://nobody.invalid:9200", redis), "stalled", &["sink `documents`: ", "nobody.invalid"]);
     refuses(&sync("es:9200", redis), &["expected the URL of a node"]);
-    refuses(&sync(elasticsearch, "http://redis"), &["redis://"]);
+    refuses(&sync(elasticsearch, "http://redis"), &["expected the URL of a Redis server"]);
     let with = |from: &str, to: &str| sync(elasticsearch, redis).replace(from, to);
     refuses(&with("shop.users=people", "users=people"), &["setting `tables`", "`users=people` is not DATABASE.TABLE="]);
     refuses(&with("drop: secret", "schema: keep"), &["setting `schema`", "`keep` is neither drop nor route"]);

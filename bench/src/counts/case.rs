@@ -42,7 +42,10 @@ impl Case {
 pub(super) const CASES: [Case; 5] = [
     Case { name: "pack: values, 100 B", start: |_, _| Ok(Box::new(Pack::new(Content::Text, VALUES))) },
     Case { name: "pack: everything, 100 B", start: |_, _| Ok(Box::new(Pack::new(Content::Text, Reads::ALL))) },
-    Case { name: "boundary: written back, 100 B", start: |engine, modules| module(engine, modules, Content::Kinds, &[]) },
+    Case {
+        name: "boundary: written back, 100 B",
+        start: |engine, modules| module(engine, modules, Content::Kinds, &[]),
+    },
     Case { name: "boundary: JSON cleansed", start: |engine, modules| module(engine, modules, Content::Log, &CLEANSE) },
     Case { name: "ledger: two deliveries of a batch", start: |_, _| Ok(Box::new(Deliveries::default())) },
 ];
@@ -121,12 +124,7 @@ struct Boundary {
     instance: Instance,
 }
 
-fn module(
-    engine: &Engine,
-    modules: &Path,
-    content: Content,
-    config: &[(&str, &str)],
-) -> anyhow::Result<Box<dyn Run>> {
+fn module(engine: &Engine, modules: &Path, content: Content, config: &[(&str, &str)]) -> anyhow::Result<Box<dyn Run>> {
     let path = modules.join("log-clean-1.wasm");
     let bytes = fs::read(&path).with_context(|| path.display().to_string())?;
     let config: Vec<_> = config.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();

@@ -167,7 +167,7 @@ mod tests {
         let entries = std::fs::read_dir(package).expect("the package").map(|entry| entry.expect("an entry").path());
         let files =
             entries.filter(|path| path.is_file()).filter_map(|path| path.file_name()?.to_str().map(str::to_owned));
-        let laid = PYTHON.kits.iter().flat_map(|kit| kit.files).map(|(name, _)| (*name).to_owned());
+        let laid = super::python::PYTHON.kits.iter().flat_map(|kit| kit.files).map(|(name, _)| (*name).to_owned());
         let laid = laid.filter(|name| !name.starts_with("LICENSE"));
         assert_eq!(files.collect::<BTreeSet<_>>(), laid.collect::<BTreeSet<_>>());
     }

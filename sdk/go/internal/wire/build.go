@@ -10,8 +10,16 @@ type EditedBuilder struct {
 
 // Set gives a record a value; nil is null. Records come in order; the last one may be set again.
 func (b *EditedBuilder) Set(record int, value []byte) {
-	b.open(record)
-	b.column.Push(value)
+	c := &b.column
+	// The usual case, of which the cost counts: every record is set once, in order.
+	if record != len(c.Ends) {
+		b.open(record)
+	}
+	if value == nil {
+		c.Nulls = append(c.Nulls, uint32(record))
+	}
+	c.Data = append(c.Data, value...)
+	c.Ends = append(c.Ends, uint32(len(c.Data)))
 }
 
 // SetString is Set with a text, which is not null.
@@ -42,10 +50,6 @@ func (b *EditedBuilder) Append(record int, write func(dst []byte) ([]byte, error
 
 // open makes room for a record: those before it that were not set keep their own, and what it had is forgotten.
 func (b *EditedBuilder) open(record int) {
-	// The usual case, of which the cost counts: every record is set once, in order.
-	if record == len(b.column.Ends) {
-		return
-	}
 	b.Truncate(record)
 	b.keepUpTo(record)
 }

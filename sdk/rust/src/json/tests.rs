@@ -154,7 +154,9 @@ fn every_object_of_an_array_is_edited() {
     let document = r#"{"items":[{"token":1,"n":1},7,{"n":2},[{"token":3}]],"one":{"token":4}}"#;
     let cleansed = edited(document, |object| {
         for path in ["items", "one", "none"] {
-            object.within(path, |inner| drop(inner.remove("token")));
+            object.within(path, |inner| {
+                inner.remove("token");
+            });
         }
     });
     assert_eq!(cleansed, r#"{"items":[{"n":1},7,{"n":2},[{"token":3}]],"one":{}}"#);
