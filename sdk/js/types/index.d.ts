@@ -209,7 +209,10 @@ export interface Sent {
   route(name: string): this;
   /** Sets the key; `null` takes it away. */
   key(key: string | Uint8Array | null): this;
-  /** Sets the value; `null` makes it a tombstone: a sink removes what the key names. Texts of a batch are encoded together. */
+  /**
+   * Sets the value; `null` makes it a tombstone: a sink removes what the key names. Bytes are read when the batch is done: an array
+   * is not to be written to again. Texts of a batch are encoded together.
+   */
   value(value: string | Uint8Array | null): this;
   /** Sets the value to what `JSON.stringify` makes of it. */
   json(value: unknown): this;
