@@ -7,7 +7,7 @@ default:
 demo *ARGS:
     cargo run --release -- demo {{ARGS}}
 
-# start an example against real servers and see what it does: log-es, topic-dump, binlog-router, binlog-sync
+# start an example against real servers and see what it does: log-es, topic-dump, double-write, binlog-router, binlog-sync
 try EXAMPLE *ARGS:
     scripts/try.sh {{EXAMPLE}} {{ARGS}}
 
@@ -19,6 +19,7 @@ test *ARGS:
 check:
     cargo fmt --all --check
     cd guest-examples && cargo fmt --all --check
+    test -z "$(gofmt -l sdk/go tests/conformance/guests)" || { gofmt -l sdk/go tests/conformance/guests; exit 1; }
     cargo clippy --release --workspace --all-targets --locked -- -D warnings
     scripts/tools.sh
     cargo deny --locked check --hide-inclusion-graph bans licenses sources

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Starts an example of guest-examples, by its own pipeline file, against the servers of the tests, gives it some records
 # and shows what becomes of them. Everything ends with Ctrl-C, or with --once when the records are through.
-# Usage: try.sh log-es|topic-dump|binlog-router|binlog-sync [--once]
+# Usage: try.sh log-es|topic-dump|double-write|binlog-router|binlog-sync [--once]
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=scripts/services/lib.sh
@@ -10,10 +10,10 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 example=${1:?usage: try.sh EXAMPLE [--once]}
 case $example in
 log-es) services=(kafka secured) ;;
-topic-dump) services=(kafka) ;;
+topic-dump | double-write) services=(kafka) ;;
 binlog-router) services=(kafka mariadb maxwell) ;;
 binlog-sync) services=(kafka elasticsearch redis mariadb maxwell) ;;
-*) die "no example is called '$example': log-es, topic-dump, binlog-router or binlog-sync" ;;
+*) die "no example is called '$example': log-es, topic-dump, double-write, binlog-router or binlog-sync" ;;
 esac
 
 "$root/scripts/guests/build.sh" >/dev/null
@@ -56,6 +56,15 @@ show_topic_dump() {
     show read_all "$TO" orders.us 1
 }
 
+feed_double_write() {
+    printf '%s\n' 'a	first' 'b	second' 'c	third' | write orders.in
+}
+show_double_write() {
+    show read_all "$OLD" orders 3
+    show read_all "$NEW" orders 3
+    show "$wasmill" verify --same-partitions --from "brokers=$OLD,topic=orders" --to "brokers=$NEW,topic=orders"
+}
+
 statements() { sql "$dir" "$(cat "$root/guest-examples/binlog-sync/try.sql")"; }
 feed_binlog_router() { statements; }
 show_binlog_router() {
@@ -71,15 +80,23 @@ show_binlog_sync() {
     show redis-cli -u "$REDIS" SMEMBERS follows:1
 }
 
+another_kafka() {
+    say "starting another kafka"
+    "$root/scripts/services/up.sh" --dir "$(folder)" --watch-pid $$ kafka | sed -n 's/^WASMILL_TEST_KAFKA=//p'
+}
+
 case $example in
 log-es)
     export ES_Address=$WASMILL_TEST_SECURED ES_CA=$WASMILL_TEST_SECURED_CA ES_User=wasmill ES_Password=$SECURED_PASSWORD
     export ES_Index_KeyWord=logs ES_Log_IgnoreWord=password,user.password
     ;;
 topic-dump)
-    say "starting another kafka"
-    TO=$("$root/scripts/services/up.sh" --dir "$(folder)" --watch-pid $$ kafka | sed -n 's/^WASMILL_TEST_KAFKA=//p')
+    TO=$(another_kafka)
     export FROM=$KAFKA TO TOPICS='^orders'
+    ;;
+double-write)
+    NEW=$(another_kafka)
+    export INTAKE=$KAFKA OLD=$KAFKA NEW
     ;;
 binlog-router) export TOPIC=maxwell-shop ;;
 binlog-sync) export TOPIC=maxwell-shop ES_Address=${WASMILL_TEST_ELASTICSEARCH:-} REDIS=${WASMILL_TEST_REDIS:-} ;;

@@ -44,7 +44,7 @@ pub(crate) struct Args {
     guests: PathBuf,
 }
 
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, serde::Deserialize)]
 pub(crate) struct Languages {
     method: Method,
     batch: u32,
@@ -55,7 +55,7 @@ pub(crate) struct Languages {
     lines: Vec<Line>,
 }
 
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, serde::Deserialize)]
 struct Line {
     language: String,
     /// Of the file.
@@ -69,7 +69,7 @@ struct Line {
     /// When everything was measured.
     memory_at_end: usize,
     /// Nanoseconds per record, by what is done with it.
-    ns: BTreeMap<&'static str, Spread>,
+    ns: BTreeMap<String, Spread>,
 }
 
 /// What is done with a record: its name, the end of the module's file name, and its settings.
@@ -120,7 +120,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Languages> {
     }
     let figures = measure(args.method, &mut jobs)?;
     for ((line, name), (job, Figures { total, .. })) in places.into_iter().zip(jobs.iter().zip(figures)) {
-        lines[line].ns.insert(name, total);
+        lines[line].ns.insert(name.to_owned(), total);
         lines[line].memory_at_end = lines[line].memory_at_end.max(job.memory);
     }
     let native = measure(args.method, &mut [Native { batch: args.batch as usize }])?;
@@ -290,6 +290,14 @@ impl Variant<1> for Job {
         let took = begin.elapsed();
         self.memory = self.memory.max(self.instance.memory_bytes());
         Ok([took])
+    }
+}
+
+impl Languages {
+    /// The same with these languages alone.
+    pub(crate) fn only(mut self, languages: &[&str]) -> Self {
+        self.lines.retain(|line| languages.contains(&line.language.as_str()));
+        self
     }
 }
 

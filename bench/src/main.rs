@@ -9,8 +9,10 @@
 //! A figure is never asserted in a test: it is measured, with its spread, and written down.
 
 mod boundary;
+mod counts;
 mod e2e;
 mod host;
+mod json;
 mod languages;
 mod machine;
 mod measure;
@@ -43,6 +45,10 @@ struct Args {
 enum Bench {
     /// The crossing host -> module -> host, in nanoseconds per record: columns against records
     Boundary(boundary::Args),
+    /// Instructions of the hot path, against the baseline: fails where it takes more
+    Counts(counts::Args),
+    /// Cleansing JSON in a module and natively, in nanoseconds per record
+    Json(json::Args),
     /// What a module costs by its language: size, compiling, starting, memory, nanoseconds per record
     Languages(languages::Args),
     /// Kafka -> module -> Kafka against other programs: records per second, CPU-seconds per million records
@@ -55,6 +61,9 @@ enum Bench {
     Swap(swap::Args),
     /// Write docs/performance.md from the files of results
     Page(page::Args),
+    /// What is counted: started under valgrind by `counts`
+    #[command(hide = true)]
+    RunCases { modules: PathBuf, cache: PathBuf },
     /// Compile a component, with limits: started by the engine itself
     #[command(hide = true)]
     CompileWorker { input: PathBuf, output: PathBuf, memory: u64, cpu_seconds: u64 },
@@ -64,6 +73,17 @@ fn main() -> anyhow::Result<()> {
     let Args { report, bench } = Args::parse();
     match bench {
         Bench::Boundary(args) => report::publish("boundary", &report, || boundary::run(&args)),
+        Bench::Counts(args) => {
+            let mut verdict = Ok(());
+            report::publish("counts", &report, || {
+                let counts = counts::run(&args)?;
+                verdict = counts.verdict();
+                Ok(counts)
+            })?;
+            verdict
+        }
+        Bench::RunCases { modules, cache } => counts::run_cases(&modules, &cache),
+        Bench::Json(args) => report::publish("json", &report, || json::run(&args)),
         Bench::Languages(args) => report::publish("languages", &report, || languages::run(&args)),
         Bench::Latency(args) => report::publish("latency", &report, || e2e::latency::run(&args)),
         Bench::Scale(args) => report::publish("scale", &report, || scale::run(&args)),

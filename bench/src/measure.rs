@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 /// How often.
-#[derive(Clone, Copy, Debug, serde::Serialize, clap::Args)]
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize, clap::Args)]
 pub(crate) struct Method {
     /// Samples of each variant
     #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(10..=100_000))]

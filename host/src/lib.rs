@@ -39,4 +39,6 @@ pub mod admin;
 
 pub mod demo;
 
+pub mod verify;
+
 pub mod cli;

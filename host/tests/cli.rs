@@ -6,11 +6,20 @@ mod project;
 
 use std::{fs, path::PathBuf};
 
-use project::{author, new_project, ok, refused, root, wasmill};
+use project::{author, new_project, ok, refused, root, walk, wasmill};
 use serde_json::Value;
 
-const EXAMPLES: [&str; 8] =
-    ["identity", "filter", "log-clean", "router", "log-es", "topic-dump", "binlog-router", "binlog-sync"];
+const EXAMPLES: [&str; 9] = [
+    "identity",
+    "filter",
+    "log-clean",
+    "router",
+    "log-es",
+    "topic-dump",
+    "double-write",
+    "binlog-router",
+    "binlog-sync",
+];
 
 fn example(name: &str) -> PathBuf {
     root().join("guest-examples").join(name)
@@ -26,7 +35,10 @@ fn guest(name: &str) -> PathBuf {
 fn every_example_has_a_sound_pipeline_and_passes_its_cases() {
     for name in EXAMPLES {
         let folder = example(name);
-        ok(&wasmill(&folder, &["validate", "pipeline.yaml"]));
+        let yaml = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "yaml");
+        for file in walk(&folder).iter().filter(|path| yaml(path)) {
+            ok(&wasmill(&folder, &["validate", &file.display().to_string()]));
+        }
         let module = guest(name).display().to_string();
         let answer = ok(&wasmill(&folder, &["test", "--json", "--module", &module]));
         let answer: Value = serde_json::from_str(&answer).expect("JSON");
@@ -102,7 +114,10 @@ fn a_name_that_cannot_be_is_refused() {
 fn builds_and_passes(language: &str, template: &str) {
     let folder = tempfile::tempdir().expect("a folder");
     let project = new_project(folder.path(), language, template);
-    let said = ok(&author(language, &project, "\"$wasm\" --json build && \"$wasm\" --json test"));
+    // Cargo's tests of a project would build its packages anew for the machine: minutes.
+    let unit_tests = if matches!(language, "js" | "ts") { "&& npm test >&2" } else { "" };
+    let script = format!("\"$wasm\" --json build && \"$wasm\" --json test {unit_tests}");
+    let said = ok(&author(language, &project, &script));
     let mut lines = said.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
     let (built, tested) = (lines.next().expect("built"), lines.next().expect("tested"));
     let name = format!("new-{template}");
@@ -128,6 +143,98 @@ fn a_new_rust_router_project_builds_and_passes_its_cases() {
 #[test]
 fn a_new_rust_cdc_project_builds_and_passes_its_cases() {
     builds_and_passes("rust", "cdc");
+}
+
+#[test]
+fn a_new_go_blank_project_builds_and_passes_its_cases() {
+    builds_and_passes("go", "blank");
+}
+
+#[test]
+fn a_new_go_log_clean_project_builds_and_passes_its_cases() {
+    builds_and_passes("go", "log-clean");
+}
+
+#[test]
+fn a_new_go_router_project_builds_and_passes_its_cases() {
+    builds_and_passes("go", "router");
+}
+
+#[test]
+fn a_new_go_cdc_project_builds_and_passes_its_cases() {
+    builds_and_passes("go", "cdc");
+}
+
+#[test]
+fn the_tests_of_new_go_projects_pass_natively() {
+    for template in ["blank", "log-clean", "router", "cdc"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let project = new_project(folder.path(), "go", template);
+        ok(&author("go", &project, "go vet ./... && go test ./..."));
+    }
+}
+
+#[test]
+fn the_sdk_of_go_and_its_examples_pass_their_tests() {
+    let sdk = root().join("sdk/go");
+    ok(&author("go", &sdk, "go vet ./... && GOOS=wasip1 GOARCH=wasm go vet ./... && go test ./..."));
+    for example in ["filter", "log-clean"] {
+        let project = sdk.join("examples").join(example);
+        ok(&author("go", &project, "go vet ./... && go test ./... && \"$wasm\" test"));
+    }
+}
+
+#[test]
+fn a_project_of_go_that_cannot_be_built_says_what_is_missing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let project = new_project(folder.path(), "go", "blank");
+    let missing = author("go", &project, "GO=no-such-go \"$wasm\" build");
+    refused(&missing, 1, "`no-such-go` is not installed here: install Go 1.24 or newer from https://go.dev/dl");
+    fs::write(project.join("main.go"), "package main\n\nfunc main() {}\n").expect("written");
+    refused(&author("go", &project, "\"$wasm\" build"), 5, "it does not use the SDK");
+    fs::write(project.join("main.go"), "package other\n").expect("written");
+    fs::remove_file(project.join("main_test.go")).expect("removed");
+    refused(&author("go", &project, "\"$wasm\" build"), 2, "there is no program here");
+}
+
+#[test]
+fn a_new_js_blank_project_builds_and_passes_its_cases() {
+    builds_and_passes("js", "blank");
+}
+
+#[test]
+fn a_new_js_log_clean_project_builds_and_passes_its_cases() {
+    builds_and_passes("js", "log-clean");
+}
+
+#[test]
+fn a_new_js_router_project_builds_and_passes_its_cases() {
+    builds_and_passes("js", "router");
+}
+
+#[test]
+fn a_new_js_cdc_project_builds_and_passes_its_cases() {
+    builds_and_passes("js", "cdc");
+}
+
+#[test]
+fn a_new_ts_blank_project_builds_and_passes_its_cases() {
+    builds_and_passes("ts", "blank");
+}
+
+#[test]
+fn a_new_ts_log_clean_project_builds_and_passes_its_cases() {
+    builds_and_passes("ts", "log-clean");
+}
+
+#[test]
+fn a_new_ts_router_project_builds_and_passes_its_cases() {
+    builds_and_passes("ts", "router");
+}
+
+#[test]
+fn a_new_ts_cdc_project_builds_and_passes_its_cases() {
+    builds_and_passes("ts", "cdc");
 }
 
 #[test]

@@ -44,10 +44,15 @@ struct Mill {
 /// Topics `in` and `out` with four partitions, `dead` with one; `module` between them with these settings. The mock
 /// cluster misses a consumer that leaves and ends at once (a real one does not): its session is short.
 fn mill(module: &str, settings: &str, more: &str) -> Mill {
-    mill_of("records: 100, linger: 5ms", module, &format!("config: {settings}"), more)
+    mill_of("records: 100, linger: 5ms", "", module, &format!("config: {settings}"), more)
 }
 
-fn mill_of(batch: &str, module: &str, module_keys: &str, more: &str) -> Mill {
+/// With more keys of the sink.
+fn mill_to(sink: &str, module: &str, settings: &str, more: &str) -> Mill {
+    mill_of("records: 100, linger: 5ms", sink, module, &format!("config: {settings}"), more)
+}
+
+fn mill_of(batch: &str, sink: &str, module: &str, module_keys: &str, more: &str) -> Mill {
     let host = host();
     let kafka = Kafka::start(&[("in", 4), ("out", 4), ("dead", 1)]);
     let brokers = kafka.mock.brokers();
@@ -57,7 +62,7 @@ fn mill_of(batch: &str, module: &str, module_keys: &str, more: &str) -> Mill {
          \x20 properties: {{ fetch.wait.max.ms: 10, session.timeout.ms: 1000, heartbeat.interval.ms: 100 }} }} }}\n\
          module: {{ ref: {module}@1, {module_keys} }}\n\
          routes: {{ out: [out], clean: [out] }}\n\
-         sinks: {{ out: {{ kafka: {{ brokers: [\"{brokers}\"], topic: out }} }} }}\n{more}"
+         sinks: {{ out: {{ kafka: {{ brokers: [\"{brokers}\"], topic: out{sink} }} }} }}\n{more}"
     ));
     let began = Arc::new(Mutex::new(Vec::new()));
     let runtime = runtime();
@@ -93,6 +98,42 @@ fn records_keep_key_value_headers_and_timestamp_and_their_order() {
     assert_eq!((status.records.out, status.records.dropped, status.records.dead_lettered), (5000, 0, 0));
     wait_until("no lag", || mill.pipeline.status().lag == Some(0));
     assert_eq!(mill.pipeline.stop(Duration::from_secs(10)).left, 0);
+}
+
+#[test]
+fn records_say_where_they_were_read_in_place_of_what_they_said_before() {
+    let mill = mill_to(", lineage: true", "fan-out", "{ routes: \"out,clean\" }", "");
+    let producer = mill.kafka.producer("none");
+    for number in 0..40 {
+        let key = number.to_string();
+        let mut record = BaseRecord::to("in").partition(number % 4).key(&key).payload("x");
+        if number % 2 == 0 {
+            let headers = [("n", "1"), ("wasmill-topic", "elsewhere"), ("wasmill-offset", "7"), ("wasmill-nth", "9")];
+            let headers = headers
+                .iter()
+                .fold(OwnedHeaders::new(), |all, (key, value)| all.insert(Header { key, value: Some(*value) }));
+            record = record.headers(headers);
+        }
+        producer.send(record).map_err(|(error, _)| error).expect("sent");
+    }
+    producer.flush(Duration::from_secs(10)).expect("written");
+    let mut read = mill.kafka.read("out", 4, 80);
+    read.sort_by_key(|record| (record.key.clone(), record.headers.get("wasmill-nth").cloned()));
+    for (at, record) in read.iter().enumerate() {
+        let number: i32 = record.key.as_deref().and_then(|key| key.parse().ok()).expect("a number");
+        let (partition, offset) = ((number % 4).to_string(), (number / 4).to_string());
+        let mut expected =
+            BTreeMap::from([("wasmill-topic", "in"), ("wasmill-partition", &partition), ("wasmill-offset", &offset)]);
+        if number % 2 == 0 {
+            expected.insert("n", "1");
+        }
+        if at % 2 == 1 {
+            expected.insert("wasmill-nth", "1");
+        }
+        let headers: BTreeMap<&str, &str> =
+            record.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(headers, expected, "record {number}");
+    }
 }
 
 /// Whether a record has headers is looked up where the value ends in the broker's response: with any value, packed or
@@ -192,7 +233,7 @@ fn a_row_may_become_several_records_and_rows_may_be_dropped() {
 #[test]
 fn a_module_that_leaks_is_replaced_between_batches_and_no_record_is_lost_or_doubled() {
     const BATCHES: usize = 10_000;
-    let mill = mill_of("records: 1", "leak", "config: { bytes: 4096 }, limits: { memory: 8MiB }", DEAD);
+    let mill = mill_of("records: 1", "", "leak", "config: { bytes: 4096 }, limits: { memory: 8MiB }", DEAD);
     mill.kafka.write("in", 4, (0..BATCHES).map(|number| number.to_string()));
     let read = mill.kafka.read("out", 4, BATCHES);
     let mut seen = vec![false; BATCHES];
@@ -214,7 +255,7 @@ fn a_module_that_leaks_is_replaced_between_batches_and_no_record_is_lost_or_doub
 /// fresh instance and not condemned for what earlier ones left.
 #[test]
 fn a_row_that_meets_the_limit_for_what_earlier_batches_left_is_no_poison() {
-    let mill = mill_of("records: 1", "leak", "config: { bytes: 4194304 }, limits: { memory: 8MiB }", DEAD);
+    let mill = mill_of("records: 1", "", "leak", "config: { bytes: 4194304 }, limits: { memory: 8MiB }", DEAD);
     mill.kafka.write("in", 4, (0..40).map(|number| number.to_string()));
     assert_eq!(mill.kafka.read("out", 4, 40).len(), 40);
     wait_until("the counters", || mill.pipeline.status().records.r#in == 40);

@@ -16,7 +16,7 @@ use std::{
 };
 
 /// Modules of the host, and what each may import from the crate. From the bottom up.
-const LAYERS: [(&str, &[&str]); 18] = [
+const LAYERS: [(&str, &[&str]); 19] = [
     ("columns", &[]),
     ("limits", &[]),
     ("batch", &["columns"]),
@@ -31,7 +31,8 @@ const LAYERS: [(&str, &[&str]); 18] = [
     ("control", &["batch", "config", "engine", "limits", "output", "pipeline"]),
     ("admin", &["config", "control", "pipeline"]),
     ("demo", &["batch", "config", "control", "engine", "kafka", "output", "source"]),
-    ("cli", &["admin", "config", "control", "demo", "engine", "limits"]),
+    ("verify", &["batch", "kafka"]),
+    ("cli", &["admin", "config", "control", "demo", "engine", "limits", "verify"]),
     ("lib", &[]),
     ("main", &[]),
     ("tests", &[]),

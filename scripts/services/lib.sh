@@ -33,8 +33,22 @@ chosen() {
 
 java_home() { dirname "$(dirname "$(readlink -f "$(command -v java)")")"; }
 
-# A port that nobody listens on now.
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+# A port that nobody listens on now, from below those that the system gives to connections: one of them could be taken
+# by any client before the server has started, or while it is restarted.
+free_port() {
+    python3 - <<'END'
+import random, socket
+first = int(open("/proc/sys/net/ipv4/ip_local_port_range").read().split()[0])
+for port in [*random.sample(range(10000, first), 100), 0] if first > 10100 else [0]:
+    with socket.socket() as one:
+        try:
+            one.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        print(one.getsockname()[1])
+        break
+END
+}
 
 # Letters alone: an id that begins with a dash would be taken for an option.
 cluster_id() { head -c 16 /dev/urandom | base64 | tr '+/' 'AB' | tr -d =; }
@@ -88,18 +102,27 @@ start_one() { # DIR SERVICE: on the port in DIR/SERVICE.port, with what is in DI
     "start_$2" "$1" "$(cat "$1/$2.port")"
 }
 
-# Records are kept for ever: tests write timestamps of long ago, which retention by time would remove at once.
+# Of the user `wasmill` on the listener SASL (PLAIN, no TLS), whose port is in DIR/kafka.sasl.
+SASL_PASSWORD=wasmill-secret
+
+# Records are kept for ever: tests write timestamps of long ago, which retention by time would remove at once. Of the
+# heap, the cleaner takes 128 MiB unless told otherwise.
 start_kafka() { # DIR PORT
     local dir=$1 port=$2 libs=$SERVICES_HOME/kafka-$KAFKA_VERSION/libs
     if [ ! -s "$dir/kafka/server.properties" ]; then
+        [ -s "$dir/kafka.sasl" ] || free_port >"$dir/kafka.sasl"
+        local sasl=127.0.0.1:$(cat "$dir/kafka.sasl")
         cat >"$dir/kafka/server.properties" <<END
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:$(free_port | tee "$dir/kafka/controller.port")
-listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$(cat "$dir/kafka/controller.port")
+listeners=PLAINTEXT://127.0.0.1:$port,SASL://$sasl,CONTROLLER://127.0.0.1:$(cat "$dir/kafka/controller.port")
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.name.sasl.sasl.enabled.mechanisms=PLAIN
+listener.name.sasl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_wasmill="$SASL_PASSWORD";
+log.cleaner.dedupe.buffer.size=16777216
 log.dirs=$dir/kafka/data
 num.partitions=4
 auto.create.topics.enable=true

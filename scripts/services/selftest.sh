@@ -41,6 +41,9 @@ expect "$(grep -o '"data":{"id":7}' <<<"$change")" '"data":{"id":7}'
 sleep 1000 &
 watched=$!
 eval "$("$here/up.sh" --watch-pid $watched redis)"
+# One that cannot come up takes nothing along.
+! "$here/up.sh" --dir "$WASMILL_SERVICES_DIR" maxwell >/dev/null 2>&1 || die "maxwell has no kafka"
+alive "$WASMILL_SERVICES_DIR" redis || die "redis is gone with maxwell"
 kill $watched
 for _ in $(seq 100); do [ -e "$WASMILL_SERVICES_DIR" ] || break; sleep 0.1; done
 [ ! -e "$WASMILL_SERVICES_DIR" ] || die "the watchdog left $WASMILL_SERVICES_DIR"

@@ -59,7 +59,7 @@ impl Host {
     /// A host that is given pipeline files on its command line, and variables.
     pub fn run(files: &[PathBuf], variables: &[(String, String)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
+        let port = free_port();
         let child = command(folder.path(), port, files, variables).spawn().expect("a host");
         let host = Self { child, port, files: files.to_vec(), variables: variables.to_vec(), folder };
         host.wait_ready();
@@ -159,6 +159,43 @@ impl Host {
     }
 }
 
+/// A port that nobody listens on, from below those that the system gives to connections: any client could have one of
+/// them by the time the host starts, or starts again.
+fn free_port() -> u16 {
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+    let first = range.split_whitespace().next().and_then(|first| first.parse().ok()).unwrap_or(32_768);
+    let some = (0..100).map(|_| rand::random_range(10_000..first.max(10_001)));
+    let free = some.chain([0]).find_map(|port| TcpListener::bind(("127.0.0.1", port)).ok());
+    free.and_then(|free| free.local_addr().ok()).expect("a port").port()
+}
+
+/// Runs a verb that needs no host with `--json`; answers also the most memory that it took, in bytes.
+pub fn with_peak_memory(args: &[&str]) -> (Answer, u64) {
+    let output = tempfile::NamedTempFile::new().expect("a file");
+    let mut child = Command::new(program())
+        .arg("--json")
+        .args(args)
+        .stdout(output.reopen().expect("a file"))
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it runs");
+    let (mut peak, deadline) = (0, Instant::now() + PATIENCE);
+    let status = loop {
+        // What the kernel calls its high-water mark. It is gone when the program has ended.
+        let text = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let mark = text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+        peak = mark.and_then(|mark| mark.parse().ok()).unwrap_or(peak);
+        if let Some(status) = child.try_wait().expect("a child") {
+            break status;
+        }
+        assert!(Instant::now() < deadline, "it does not end");
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    let text = std::fs::read_to_string(output.path()).expect("its answer");
+    let json = text.lines().last().and_then(|line| serde_json::from_str(line).ok()).unwrap_or(Value::Null);
+    (Answer { code: status.code().unwrap_or(-1), json }, peak << 10)
+}
+
 fn command(folder: &Path, port: u16, files: &[PathBuf], variables: &[(String, String)]) -> Command {
     let log = File::options().create(true).append(true).open(folder.join("log")).expect("a log");
     let mut command = Command::new(program());
@@ -170,6 +207,10 @@ fn command(folder: &Path, port: u16, files: &[PathBuf], variables: &[(String, St
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log);
+    // Where relative paths of what is applied later begin.
+    if let Some(folder) = files.first().and_then(|file| file.parent()) {
+        command.current_dir(folder);
+    }
     command
 }
 

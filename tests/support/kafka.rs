@@ -48,7 +48,12 @@ fn config() -> ClientConfig {
 impl Topic {
     /// Made by the broker at the first write: it has four partitions then.
     pub fn new(name: &str) -> Self {
-        let topic = Self { name: unique(name), partitions: 4 };
+        Self::named(&unique(name))
+    }
+
+    /// The same, with exactly this name.
+    pub fn named(name: &str) -> Self {
+        let topic = Self { name: name.into(), partitions: 4 };
         topic.create();
         topic
     }

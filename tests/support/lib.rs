@@ -13,11 +13,11 @@ mod services;
 pub use database::Database;
 pub use elasticsearch::Index;
 pub use example::Example;
-pub use host::{Answer, Host, guest};
+pub use host::{Answer, Host, guest, with_peak_memory};
 pub use kafka::{Read, Topic, timestamp};
 pub use proxy::{Network, Proxy};
 pub use redis::Keys;
-pub use services::{Services, beside, other_kafka, root, services, use_services};
+pub use services::{OwnKafka, SASL_USER, Services, beside, other_kafka, root, services, use_services};
 
 use std::{
     sync::atomic::{AtomicU32, Ordering::Relaxed},

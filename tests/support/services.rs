@@ -99,6 +99,51 @@ pub fn other_kafka() -> &'static str {
     })
 }
 
+/// A Kafka cluster of a test's own, which it may kill and start again. Ends when dropped.
+pub struct OwnKafka {
+    /// Bootstrap servers.
+    pub brokers: String,
+    /// The same, for those who say that they are [`SASL_USER`].
+    pub sasl: String,
+    folder: String,
+}
+
+/// Name and password that [`OwnKafka::sasl`] knows.
+pub const SASL_USER: (&str, &str) = ("wasmill", "wasmill-secret");
+
+impl OwnKafka {
+    pub fn start() -> Self {
+        let found = up(&["--watch-pid", &std::process::id().to_string(), "kafka"]);
+        let [brokers, sasl, folder] =
+            ["WASMILL_TEST_KAFKA", "WASMILL_TEST_KAFKA_SASL", "WASMILL_SERVICES_DIR"].map(|name| found[name].clone());
+        Self { brokers, sasl, folder }
+    }
+
+    /// `kill -9`.
+    pub fn kill(&self) {
+        self.script("stop.sh", &["kafka", "KILL"]);
+    }
+
+    /// Starts it with its data, on its port.
+    pub fn restart(&self) {
+        self.script("start.sh", &["kafka"]);
+    }
+
+    fn script(&self, name: &str, args: &[&str]) {
+        let mut script = Command::new(root().join("scripts/services").join(name));
+        let done = script.arg(&self.folder).args(args).output().expect("it runs");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+}
+
+impl Drop for OwnKafka {
+    fn drop(&mut self) {
+        let down = Command::new(root().join("scripts/services/down.sh")).arg(&self.folder).output();
+        // The watchdog of the test's process does it otherwise.
+        drop(down);
+    }
+}
+
 fn up(args: &[&str]) -> HashMap<String, String> {
     let up = Command::new(root().join("scripts/services/up.sh")).args(args).output().expect("up.sh runs");
     assert!(up.status.success(), "{}", String::from_utf8_lossy(&up.stderr));

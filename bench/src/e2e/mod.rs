@@ -12,7 +12,7 @@ mod peer;
 pub(crate) mod process;
 mod run;
 pub(crate) mod summary;
-mod workload;
+pub(crate) mod workload;
 
 use std::{collections::HashMap, path::PathBuf};
 

@@ -1,9 +1,11 @@
-//! `page`: docs/performance.md, made of the files of results, so that no figure on it was typed.
+//! `page`: docs/performance.md and the costs in docs/languages, made of the files of results, so that no figure on them
+//! was typed.
 //!
 //! Of the files with the same name but for date and commit, the youngest is taken. Each series becomes a table, `e2e` and
 //! `scale` charts as well; the words around them lie beside this file.
 
 mod chart;
+mod cost;
 
 use std::{
     collections::BTreeMap,
@@ -27,6 +29,10 @@ pub(crate) struct Args {
     /// The page; its charts lie in a folder of its name beside it
     #[arg(long, default_value = "docs/performance.md", value_name = "FILE")]
     page: PathBuf,
+
+    /// The pages of languages, which have blocks of costs
+    #[arg(long, default_value = "docs/languages", value_name = "FOLDER")]
+    languages: PathBuf,
 }
 
 /// A file of results, as far as the page shows it.
@@ -67,7 +73,11 @@ pub(crate) fn run(args: &Args, results: &Path) -> anyhow::Result<()> {
     writer.sections("swap", |_: &Swap| vec![])?;
     writer.sections("scale", chart::of_scale)?;
     write!(page, "\n{}", PEERS.replacen("# ", "## ", 1))?;
-    fs::write(&args.page, page).with_context(|| format!("{} cannot be written", args.page.display()))
+    fs::write(&args.page, page).with_context(|| format!("{} cannot be written", args.page.display()))?;
+    for (path, text) in cost::pages(&args.languages, results)? {
+        fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))?;
+    }
+    Ok(())
 }
 
 struct Writer<'a> {

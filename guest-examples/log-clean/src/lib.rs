@@ -2,8 +2,10 @@
 //!
 //! Feature `v2` makes the second version of the demo, which also masks the last part of `remote_addr`.
 
-use serde_json::{Map, Value};
-use wasmill_sdk::{Batch, Config, Describe, Error, Module, Output, Plan, Reads};
+use wasmill_sdk::{
+    Batch, Config, Describe, Error, Module, Output, Plan, Reads,
+    json::{Editor, Object},
+};
 
 struct LogClean {
     ignore: Vec<String>,
@@ -34,18 +36,14 @@ impl Module for LogClean {
     }
 
     fn transform(&mut self, batch: &Batch, out: &mut Output) -> Result<(), Error> {
+        let mut editor = Editor::default();
         for row in batch.rows() {
-            let line = row.value().unwrap_or_default();
-            match serde_json::from_slice::<Map<String, Value>>(line) {
-                Err(error) => out.reject(row, format!("not a JSON object: {error}")),
+            match editor.object(row.value().unwrap_or_default()) {
                 Ok(mut fields) => {
                     self.clean(&mut fields);
-                    let written = out.keep(row).write_value(|value| serde_json::to_writer(value, &fields));
-                    if let Err(error) = written {
-                        let reason = format!("cannot be written: {error}");
-                        out.reject(row, reason);
-                    }
+                    out.keep(row).json(&fields);
                 }
+                Err(error) => out.reject(row, format!("not a JSON object: {error}")),
             }
         }
         Ok(())
@@ -53,23 +51,28 @@ impl Module for LogClean {
 }
 
 impl LogClean {
-    fn clean(&self, fields: &mut Map<String, Value>) {
+    fn clean(&self, fields: &mut Object<'_>) {
         for name in &self.ignore {
-            fields.shift_remove(name);
+            fields.remove([name]);
         }
-        if cfg!(feature = "v2")
-            && let Some(Value::String(address)) = fields.get_mut("remote_addr")
-            && let Some(last) = address.rfind('.')
-        {
-            address.replace_range(last + 1.., "0");
+        if cfg!(feature = "v2") {
+            let masked = fields.get("remote_addr").and_then(|address| mask(&address.text()?));
+            if let Some(masked) = masked {
+                fields.set("remote_addr", masked);
+            }
         }
         if let Some((name, value)) = &self.set {
-            fields.insert(name.clone(), Value::String(value.clone()));
+            fields.set([name], value);
         }
         if let Some(mark) = &self.mark {
-            fields.insert("mark".into(), Value::String(mark.clone()));
+            fields.set("mark", mark);
         }
     }
+}
+
+/// `10.1.2.3` as `10.1.2.0`.
+fn mask(address: &str) -> Option<String> {
+    address.rsplit_once('.').map(|(network, _)| format!("{network}.0"))
 }
 
 wasmill_sdk::export!(LogClean);

@@ -3,12 +3,14 @@
 //! The settings have the names of the cloud template that this replaces. The period of the index is a route, so the
 //! sink makes the date from the record's own time and the module needs no calendar.
 
-use serde_json::{Map, Value};
-use wasmill_sdk::{Batch, Config, Describe, Error, Module, Output, Plan, Reads};
+use wasmill_sdk::{
+    Batch, Config, Describe, Error, Module, Output, Plan, Reads,
+    json::{Editor, Object},
+};
 
 struct LogEs {
     index: String,
-    ignore: Vec<Vec<String>>,
+    ignore: Vec<String>,
     route: u16,
     wrap: bool,
 }
@@ -47,19 +49,20 @@ impl Module for LogEs {
             "reject" => false,
             other => return Err(format!("setting `not_json`: `{other}` is neither wrap nor reject")),
         };
-        let path = |path: &str| path.split('.').map(str::to_owned).collect();
-        let ignore = config.list("ES_Log_IgnoreWord").into_iter().map(path).collect();
+        let ignore = config.list("ES_Log_IgnoreWord").into_iter().map(str::to_owned).collect();
         Ok((Self { index, ignore, route, wrap }, Plan::route("day").and_route("hour").reads(Reads::VALUES)))
     }
 
     fn transform(&mut self, batch: &Batch, out: &mut Output) -> Result<(), Error> {
+        let mut editor = Editor::default();
         for row in batch.rows() {
             let line = row.value().unwrap_or_default();
-            let mut fields = match serde_json::from_slice::<Map<String, Value>>(line) {
+            let mut fields = match editor.object(line) {
                 Ok(fields) => fields,
                 Err(_) if self.wrap => {
-                    let text = String::from_utf8_lossy(line).into_owned();
-                    Map::from_iter([("message".to_owned(), Value::String(text))])
+                    let mut fields = editor.empty();
+                    fields.set("message", String::from_utf8_lossy(line));
+                    fields
                 }
                 Err(error) => {
                     out.reject(row, format!("not a JSON object: {error}"));
@@ -69,29 +72,17 @@ impl Module for LogEs {
             for path in &self.ignore {
                 delete(&mut fields, path);
             }
-            let sent = out.keep(row).route(self.route).target(&self.index);
-            if let Err(error) = sent.write_value(|value| serde_json::to_writer(value, &fields)) {
-                let reason = format!("cannot be written: {error}");
-                out.reject(row, reason);
-            }
+            out.keep(row).route(self.route).target(&self.index).json(&fields);
         }
         Ok(())
     }
 }
 
 /// A field whose own name has dots is meant too: logs have both.
-fn delete(fields: &mut Map<String, Value>, path: &[String]) {
-    fields.shift_remove(&path.join("."));
-    let Some((first, rest)) = path.split_first() else { return };
-    if rest.is_empty() {
-        return;
-    }
-    match fields.get_mut(first) {
-        Some(Value::Object(inner)) => delete(inner, rest),
-        Some(Value::Array(items)) => {
-            items.iter_mut().filter_map(Value::as_object_mut).for_each(|inner| delete(inner, rest));
-        }
-        _ => {}
+fn delete(fields: &mut Object<'_>, path: &str) {
+    fields.remove([path]);
+    if let Some((first, rest)) = path.split_once('.') {
+        fields.within([first], |inner| delete(inner, rest));
     }
 }
 

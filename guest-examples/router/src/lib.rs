@@ -1,7 +1,6 @@
 //! Routes JSON records by a field: a route for each value that the settings name, and one for the others.
 
-use serde_json::{Map, Value};
-use wasmill_sdk::{Batch, Config, Describe, Error, Module, Output, Plan, Reads};
+use wasmill_sdk::{Batch, Config, Describe, Error, Module, Output, Plan, Reads, json::Editor};
 
 struct Router {
     field: String,
@@ -31,20 +30,21 @@ impl Module for Router {
     }
 
     fn transform(&mut self, batch: &Batch, out: &mut Output) -> Result<(), Error> {
+        let mut editor = Editor::default();
         for row in batch.rows() {
-            let value = row.value().unwrap_or_default();
-            let fields: Map<String, Value> = match serde_json::from_slice(value) {
+            let fields = match editor.object(row.value().unwrap_or_default()) {
                 Ok(fields) => fields,
                 Err(error) => {
                     out.reject(row, format!("not a JSON object: {error}"));
                     continue;
                 }
             };
-            let text = |name: &str| fields.get(name).and_then(Value::as_str);
-            let route = text(&self.field).and_then(|value| self.routes.iter().position(|route| route == value));
+            let value = fields.get([&self.field]);
+            let route = value.and_then(|value| self.routes.iter().position(|route| value.is(route)));
             let sent = out.keep(row).route(route.map_or(0, |route| route as u16 + 1));
-            if let Some(target) = self.target.as_deref().and_then(text) {
-                sent.target(target);
+            let target = self.target.as_ref().and_then(|target| fields.get([target])?.text());
+            if let Some(target) = target {
+                sent.target(&target);
             }
         }
         Ok(())

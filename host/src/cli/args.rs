@@ -141,6 +141,8 @@ pub(super) enum Verb {
     },
     /// Stop a pipeline and forget it
     Delete { pipeline: String },
+    /// Compare the topics of two clusters, which have to hold the same records
+    Verify(Verify),
     /// Compile a component, with limits: started by the host itself
     #[command(hide = true)]
     CompileWorker { input: PathBuf, output: PathBuf, memory: u64, cpu_seconds: u64 },
@@ -166,6 +168,68 @@ pub(super) struct Run {
     /// Module instances alive at a time, over all pipelines
     #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(4..=1000), value_name = "N")]
     pub(super) instances: u32,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Verify {
+    /// The log that is right: brokers=HOST:PORT[,HOST:PORT...],topic=NAME[,properties=FILE][,PROPERTY=VALUE...]
+    #[arg(long, value_name = "SIDE")]
+    pub(super) from: String,
+
+    /// The log that has to hold the same, written likewise
+    #[arg(long, value_name = "SIDE")]
+    pub(super) to: String,
+
+    /// What makes two records the same one: where they came from, or their keys and contents
+    #[arg(long, value_enum, default_value_t = By::Lineage)]
+    pub(super) by: By,
+
+    /// Compare only what both sides have reached and still have; for pipelines that run
+    #[arg(long)]
+    pub(super) overlap: bool,
+
+    /// Leave out records without lineage headers
+    #[arg(long)]
+    pub(super) skip_unmarked: bool,
+
+    /// A record has to be in the partition of the same number on both sides
+    #[arg(long)]
+    pub(super) same_partitions: bool,
+
+    /// Duplicates are differences, too
+    #[arg(long)]
+    pub(super) strict: bool,
+
+    /// Do not compare headers
+    #[arg(long)]
+    pub(super) ignore_headers: bool,
+
+    /// Do not compare the headers of this name; can be given several times
+    #[arg(long, value_name = "NAME", conflicts_with = "ignore_headers")]
+    pub(super) ignore_header: Vec<String>,
+
+    /// Do not compare timestamps
+    #[arg(long)]
+    pub(super) ignore_timestamps: bool,
+
+    /// Differences to name
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000), value_name = "N")]
+    pub(super) show: u32,
+
+    /// Memory for digests of records, 48 bytes each, in MiB; what has no room goes to the disk
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=65_536), value_name = "MIB")]
+    pub(super) memory: u32,
+
+    /// Where digests go that have no room in memory
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) temp_dir: Option<PathBuf>,
+}
+
+/// What makes two records the same one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum By {
+    Lineage,
+    Key,
 }
 
 #[cfg(test)]

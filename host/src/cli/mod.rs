@@ -2,7 +2,7 @@
 //!
 //! Exit codes: 0 done; 1 failed; 2 wrong usage; 3 the host cannot be reached; 4 what was asked for is not there;
 //! 5 the host refused. Of `run` also: 6 ended before all that was in flight was delivered; 7 ended at once, by a second
-//! signal.
+//! signal. `verify` says with 1 that the logs differ, and with another code that it could not compare them.
 
 mod args;
 mod author;
@@ -13,6 +13,7 @@ mod output;
 mod remote;
 mod run;
 mod validate;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -37,6 +38,7 @@ fn dispatch(args: Args) -> Result<ExitCode, Failure> {
     let done = |result: Result<(), Failure>| result.map(|()| ExitCode::SUCCESS);
     match verb {
         Verb::Demo { records } => demo::demo(records, json),
+        Verb::Verify(args) => verify::verify(&args, json),
         Verb::Run(run) => run::run(run, token_file.as_deref()),
         Verb::Validate { files } => validate::validate(&files, json),
         Verb::Schema => done(validate::schema()),

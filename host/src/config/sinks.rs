@@ -33,6 +33,8 @@ pub struct KafkaSink {
     /// Where records go for which the module names no target.
     pub topic: String,
     pub partition: Partitioning,
+    /// Records say in headers where they were read.
+    pub lineage: bool,
     pub properties: Properties,
 }
 

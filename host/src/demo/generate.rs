@@ -12,7 +12,7 @@ use rand::{Rng as _, SeedableRng as _, rngs::SmallRng};
 use super::{BEFORE_SWAP_PERCENT, DemoError, PARTITIONS, Progress, SOURCE, STOPPED, generated};
 use crate::{
     batch::{Batch, MemoryRows},
-    kafka::{KafkaError, ProduceError, Producer, Settings},
+    kafka::{ExtraHeaders, KafkaError, ProduceError, Producer, Settings},
     output::{Output, Record, View},
 };
 
@@ -59,7 +59,7 @@ fn generate(settings: &Settings, records: u64, progress: &Progress) -> Result<()
             return Ok(());
         }
         for record in (View { batch: &batch, base: 0, output: &output }).records() {
-            while let Err(error) = producer.produce(topic, Some(partition(&record)), &record, &[], 0) {
+            while let Err(error) = producer.produce(topic, Some(partition(&record)), &record, ExtraHeaders::NONE, 0) {
                 match error {
                     ProduceError::Full => producer.poll(Duration::from_millis(1), &mut |_| {}),
                     ProduceError::Rejected(reason) | ProduceError::Failed(reason) => return Err(refused(reason).into()),

@@ -53,6 +53,9 @@ pub(super) const METRICS_MAX: usize = 64;
 /// Lines that are remembered for the message of a trap: a Python traceback or a Go stack is some twenty.
 const LAST_WORDS: usize = 40;
 
+/// Of these, the first ones of a call: a panic begins with its message, and a deep stack is longer than 40 lines.
+const FIRST_WORDS: usize = 8;
+
 /// Where a guest prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Channel {
@@ -110,7 +113,7 @@ impl Mouth {
             let mut inner = self.inner.lock();
             if level == LogLevel::Error {
                 if inner.last_words.len() == LAST_WORDS {
-                    inner.last_words.pop_front();
+                    inner.last_words.remove(FIRST_WORDS);
                 }
                 inner.last_words.push_back(cut(message).to_owned());
             }
@@ -267,6 +270,11 @@ mod tests {
         assert_eq!(mouth.take_last_words(), "thread panicked\nlogged\nno line's end");
         mouth.end();
         assert_eq!(heard.0.lock().len(), expected.len());
+        mouth.begin();
+        (0..100).for_each(|line| mouth.log(LogLevel::Error, &format!("{line}")));
+        let words = mouth.take_last_words();
+        let words: Vec<&str> = words.lines().collect();
+        assert_eq!((words.len(), words[0], words[7], words[8], words[39]), (40, "0", "7", "68", "99"));
     }
 
     #[test]

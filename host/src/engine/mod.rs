@@ -13,6 +13,7 @@
 //!   environment, no arguments.
 //! - An answer that left this folder has passed [`crate::output::Output::check`].
 
+mod adapter;
 mod admission;
 mod artifact;
 mod bindings;

@@ -81,6 +81,13 @@ impl Settings {
         config
     }
 
+    /// For one who reads topics to their end and commits nothing. librdkafka asks for a group's name all the same.
+    pub(super) fn reader(&self) -> ClientConfig {
+        let mut config = self.consumer("wasmill-reader", &[]);
+        config.set("enable.partition.eof", "true");
+        config
+    }
+
     /// For a subscription by patterns: internal topics are as if they were not there, and new topics are found soon.
     fn with_patterns(&self, config: &mut ClientConfig) {
         let hidden = match config.get("topic.blacklist") {

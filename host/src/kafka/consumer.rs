@@ -20,7 +20,7 @@ use std::{
 };
 
 use rdkafka::{
-    Message as _, Offset, TopicPartitionList,
+    ClientConfig, Message as _, Offset, TopicPartitionList,
     consumer::{BaseConsumer, CommitMode, Consumer as _},
     error::KafkaError as RdError,
 };
@@ -67,8 +67,20 @@ pub enum Event {
     Revoked { partitions: Vec<Partition>, lost: bool },
     /// A commit that was asked for in the background failed.
     CommitFailed(KafkaError),
-    /// Something is wrong; librdkafka goes on trying unless `fatal`.
-    Error { error: KafkaError, fatal: bool },
+    /// Something is wrong.
+    Error { error: KafkaError, trouble: Trouble },
+}
+
+/// What an error means for the client. librdkafka goes on trying unless it is fatal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// It may pass; most often it is one broker's.
+    Passing,
+    /// No broker can be reached: why, the errors before say.
+    AllDown,
+    /// The cluster does not accept who we are.
+    Refused,
+    Fatal,
 }
 
 /// See the module's documentation. Lives on the thread of its lane.
@@ -88,6 +100,14 @@ impl Consumer {
         let config = settings.consumer(group, topics);
         let is = |name: &str, word: &str| config.get(name).is_some_and(|value| value.contains(word));
         let cooperative = is("partition.assignment.strategy", "cooperative") || is("group.protocol", "consumer");
+        let consumer = Self::without_group(&config, cooperative)?;
+        let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
+        consumer.client.subscribe(&topics).map_err(|error| KafkaError::new("subscribe", error))?;
+        Ok(consumer)
+    }
+
+    /// One that has joined nothing.
+    pub(super) fn without_group(config: &ClientConfig, cooperative: bool) -> Result<Self, KafkaError> {
         let client: Client = config
             .create_with_context(Context::new(cooperative))
             .map_err(|error| KafkaError::new("create a consumer", error))?;
@@ -96,8 +116,6 @@ impl Consumer {
         let queue = NonNull::new(queue).ok_or_else(|| KafkaError::new("create a queue", "out of memory"))?;
         let client = Rc::new(client);
         let data = DataQueue { queue, client: Rc::clone(&client) };
-        let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
-        client.subscribe(&topics).map_err(|error| KafkaError::new("subscribe", error))?;
         Ok(Self { client, data, buffer: RefCell::default() })
     }
 
@@ -110,7 +128,7 @@ impl Consumer {
                     // ever do, going on would skip it.
                     let reason =
                         format!("a message of {}[{}] outside the data queue", message.topic(), message.partition());
-                    events.push(Event::Error { error: KafkaError::new("poll", reason), fatal: true });
+                    events.push(Event::Error { error: KafkaError::new("poll", reason), trouble: Trouble::Fatal });
                 }
                 Some(Err(error)) => events.push(group::error_event(&error)),
                 None => {
@@ -235,6 +253,18 @@ impl Consumer {
             sys::rd_kafka_get_watermark_offsets(rk, topic.as_ptr(), partition.partition, &mut low, &mut high)
         };
         (error == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0).then_some(high)
+    }
+
+    /// Reads these partitions from these offsets on, without a group.
+    pub(super) fn read_from(&self, places: &[(Partition, i64)]) -> Result<(), KafkaError> {
+        for (partition, _) in places {
+            self.forward(partition)?;
+        }
+        self.take_up(&to_list(places.iter().map(|(partition, offset)| (partition, Offset::Offset(*offset))))?)
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
     }
 
     pub(super) fn native(&self) -> *mut sys::rd_kafka_t {

@@ -20,7 +20,7 @@ use rdkafka_sys as sys;
 
 use super::{
     KafkaError,
-    consumer::{Event, Partition},
+    consumer::{Event, Partition, Trouble},
     log,
 };
 
@@ -136,7 +136,12 @@ impl Context {
 
     fn note(&self, event: Event) {
         let mut noted = self.noted.lock();
-        let essential = matches!(event, Event::Assigned(_) | Event::Revoked { .. } | Event::Error { fatal: true, .. });
+        let essential = matches!(
+            event,
+            Event::Assigned(_)
+                | Event::Revoked { .. }
+                | Event::Error { trouble: Trouble::Fatal | Trouble::Refused, .. }
+        );
         if essential || noted.len() < NOTED_MAX {
             noted.push_back(event);
         }
@@ -151,7 +156,12 @@ impl ClientContext for Context {
     fn error(&self, error: RdError, reason: &str) {
         self.note(Event::Error {
             error: KafkaError::new("consumer", format!("{reason} ({error})")),
-            fatal: matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::Fatal)),
+            trouble: match error.rdkafka_error_code() {
+                Some(RDKafkaErrorCode::Fatal) => Trouble::Fatal,
+                Some(RDKafkaErrorCode::Authentication) => Trouble::Refused,
+                Some(RDKafkaErrorCode::AllBrokersDown) => Trouble::AllDown,
+                _ => Trouble::Passing,
+            },
         });
     }
 }
@@ -184,7 +194,8 @@ impl ConsumerContext for Context {
 
 pub(super) fn error_event(error: &RdError) -> Event {
     let fatal = matches!(error, RdError::MessageConsumptionFatal(_));
-    Event::Error { error: KafkaError::new("consumer", error), fatal }
+    let trouble = if fatal { Trouble::Fatal } else { Trouble::Passing };
+    Event::Error { error: KafkaError::new("consumer", error), trouble }
 }
 
 fn from_list(list: &TopicPartitionList) -> Vec<Partition> {

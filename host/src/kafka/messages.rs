@@ -70,6 +70,11 @@ impl Message {
         }
     }
 
+    /// Whether this is no message, but says that its partition has been read to its end.
+    pub fn is_end(&self) -> bool {
+        self.raw().err == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__PARTITION_EOF
+    }
+
     /// Bytes of key and value.
     #[inline]
     pub fn bytes(&self) -> usize {

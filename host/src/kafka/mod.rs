@@ -15,15 +15,19 @@ use thiserror::Error;
 mod config;
 mod consumer;
 mod group;
+mod lineage;
 mod log;
 mod messages;
 pub mod mock;
 mod producer;
+mod reader;
 
 pub use config::{OWNED_PROPERTIES, Settings};
-pub use consumer::{Consumer, Event, Partition, StartAt};
+pub use consumer::{Consumer, Event, Partition, StartAt, Trouble};
+pub use lineage::{LineageReader, LineageWriter, Origin, is_lineage};
 pub use messages::{Message, Messages};
-pub use producer::{Delivered, Failure, ProduceError, Producer, TopicHandle, TransactionError};
+pub use producer::{Delivered, ExtraHeaders, Failure, ProduceError, Producer, Reach, TopicHandle, TransactionError};
+pub use reader::{ReadError, Reader, Span};
 
 /// What librdkafka answered, in words for people: the call that failed, and its reason.
 #[derive(Clone, Debug, Error)]

@@ -44,11 +44,36 @@ pub struct Producer {
     /// Shared with a call that may not come back.
     client: Arc<Client<Context>>,
     reports: Vec<*const sys::rd_kafka_message_t>,
+    /// The last thing that librdkafka said of the cluster as a whole.
+    trouble: Option<(RDKafkaErrorCode, String)>,
 }
 
 // SAFETY: librdkafka is thread-safe; the raw handles belong to this producer alone and move with it.
 #[allow(clippy::non_send_fields_in_send_ty, reason = "the handles are librdkafka's own, which is thread-safe")]
 unsafe impl Send for Producer {}
+
+/// Headers that a record is given on its way.
+#[derive(Clone, Copy)]
+pub struct ExtraHeaders<'a> {
+    /// Come after the record's own.
+    pub headers: &'a [(&'a str, &'a [u8])],
+    /// Whether one of the record's own headers is left out for them.
+    pub replace: fn(&[u8]) -> bool,
+}
+
+impl ExtraHeaders<'_> {
+    pub const NONE: Self = Self { headers: &[], replace: |_| false };
+}
+
+/// Whether a producer has spoken to its cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    Reached,
+    /// It goes on trying; why the last attempt failed, if there was one.
+    Waits(Option<String>),
+    /// The cluster does not accept who it is.
+    Refused(String),
+}
 
 /// A topic of one producer; of no use with another.
 #[derive(Clone, Copy, Debug)]
@@ -102,7 +127,7 @@ impl Producer {
         // SAFETY: the client is alive; the reference to its main queue is given back in `drop`.
         let queue = unsafe { sys::rd_kafka_queue_get_main(client.native_ptr()) };
         let queue = NonNull::new(queue).ok_or_else(|| KafkaError::new("create a producer", "it has no queue"))?;
-        Ok(Self { topics: HashMap::new(), queue, client: Arc::new(client), reports: Vec::new() })
+        Ok(Self { topics: HashMap::new(), queue, client: Arc::new(client), reports: Vec::new(), trouble: None })
     }
 
     /// The handle of a topic. Asks no broker: an unknown topic shows when its first record fails.
@@ -130,8 +155,8 @@ impl Producer {
         Ok(handle)
     }
 
-    /// Hands over a record, copied, to a partition or to the one that its key leads to. `extra` headers come after the
-    /// record's own. Its end comes back from [`Self::poll`] with `opaque`.
+    /// Hands over a record, copied, to a partition or to the one that its key leads to. Its end comes back from
+    /// [`Self::poll`] with `opaque`.
     ///
     /// # Errors
     /// See [`ProduceError`].
@@ -140,7 +165,7 @@ impl Producer {
         topic: TopicHandle,
         partition: Option<i32>,
         record: &Record<'_>,
-        extra: &[(&str, &[u8])],
+        extra: ExtraHeaders<'_>,
         opaque: usize,
     ) -> Result<(), ProduceError> {
         let headers = Headers::of(record, extra)?;
@@ -202,8 +227,12 @@ impl Producer {
                 sys::RD_KAFKA_EVENT_LOG => write_log(event),
                 sys::RD_KAFKA_EVENT_ERROR => {
                     // SAFETY: a valid event of this type.
-                    let text = unsafe { c_text(sys::rd_kafka_event_error_string(event.as_ptr())) };
+                    let (code, text) = unsafe {
+                        let code = RDKafkaErrorCode::from(sys::rd_kafka_event_error(event.as_ptr()));
+                        (code, c_text(sys::rd_kafka_event_error_string(event.as_ptr())))
+                    };
                     tracing::warn!(reason = text, "producer error");
+                    self.note_trouble(code, text);
                 }
                 _ => {}
             }
@@ -227,6 +256,30 @@ impl Producer {
                 code => Err(classify(code, code.to_string())),
             };
             delivered(Delivered { opaque: message._private as usize, outcome });
+        }
+    }
+
+    /// That all brokers are down says less than why the first one is.
+    fn note_trouble(&mut self, code: RDKafkaErrorCode, text: String) {
+        if code != RDKafkaErrorCode::AllBrokersDown || self.trouble.is_none() {
+            self.trouble = Some((code, text));
+        }
+    }
+
+    /// Whether the cluster has answered since the first [`Self::topic`] was asked for, which is what connects. Asks
+    /// nobody; [`Self::poll`] is what learns of trouble.
+    pub fn reach(&self) -> Reach {
+        // SAFETY: the client is alive; without a timeout the call answers from what is known. The text is ours to free.
+        let known = unsafe {
+            let id = sys::rd_kafka_clusterid(self.client.native_ptr(), 0);
+            sys::rd_kafka_mem_free(self.client.native_ptr(), id.cast::<c_void>());
+            !id.is_null()
+        };
+        match &self.trouble {
+            _ if known => Reach::Reached,
+            None => Reach::Waits(None),
+            Some((RDKafkaErrorCode::Authentication, text)) => Reach::Refused(text.clone()),
+            Some((_, text)) => Reach::Waits(Some(text.clone())),
         }
     }
 
@@ -277,7 +330,7 @@ pub(super) fn classify(code: RDKafkaErrorCode, text: String) -> Failure {
 struct Headers(*mut sys::rd_kafka_headers_t);
 
 impl Headers {
-    fn of(record: &Record<'_>, extra: &[(&str, &[u8])]) -> Result<Self, ProduceError> {
+    fn of(record: &Record<'_>, extra: ExtraHeaders<'_>) -> Result<Self, ProduceError> {
         let mut headers = Self(ptr::null_mut());
         let mut full = false;
         let mut add = |name: &[u8], value: Option<&[u8]>| {
@@ -297,8 +350,12 @@ impl Headers {
                 full |= error != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
             }
         };
-        record.headers(&mut add);
-        extra.iter().for_each(|(name, value)| add(name.as_bytes(), Some(value)));
+        record.headers(&mut |name, value| {
+            if !(extra.replace)(name) {
+                add(name, value);
+            }
+        });
+        extra.headers.iter().for_each(|(name, value)| add(name.as_bytes(), Some(value)));
         if full { Err(ProduceError::Rejected("its headers were refused".into())) } else { Ok(headers) }
     }
 

@@ -120,7 +120,7 @@ fn one_sink(
     Ok(match configured {
         config::Sink::Kafka(kafka) => {
             let sink = KafkaSink::new(name, &kafka.topic, outlet(name, kafka)?, stats)?;
-            Box::new(sink.partitioned(kafka.partition))
+            Box::new(sink.partitioned(kafka.partition).with_lineage(kafka.lineage))
         }
         config::Sink::Stdout => Box::new(NdjsonSink::stdout(name, stats)),
         config::Sink::File { path } => Box::new(NdjsonSink::file(name, path, stats)?),

@@ -1,7 +1,7 @@
 //! Nothing is consumed before every sink has reached its server: a wrong address or password is said at once, and not
 //! by the first record. A server that is away is waited for; one that refuses needs a person.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{
     flight::{Flight, Stuck},
@@ -14,12 +14,15 @@ use crate::sink::Contact;
 /// How often the sinks are asked. They try by themselves.
 const LOOK: Duration = Duration::from_millis(10);
 
+/// How often the log says it anew where the reason changes: sinks of one cluster have one each.
+const SAY_AGAIN: Duration = Duration::from_secs(10);
+
 /// Waits until all sinks of a lane have reached their servers.
 ///
 /// # Errors
 /// Why the lane ends instead: it was told to stop, or a server refuses.
 pub(super) fn wait(shared: &Shared, lane: usize, flight: &Flight) -> Result<(), End> {
-    let mut said = None;
+    let (mut said, mut logged): (_, Option<Instant>) = (None, None);
     let reached = loop {
         if let Wish::Stop(_) = shared.wish() {
             break Err(End::Stopped { left: 0 });
@@ -30,7 +33,15 @@ pub(super) fn wait(shared: &Shared, lane: usize, flight: &Flight) -> Result<(), 
             Contact::Waits(None) => {}
             Contact::Waits(Some(reason)) if said.as_ref() == Some(&reason) => {}
             Contact::Waits(Some(reason)) => {
-                tracing::warn!(pipeline = shared.spec.name, lane, reason, "nothing is read before every sink answers");
+                if logged.is_none_or(|at| at.elapsed() >= SAY_AGAIN) {
+                    logged = Some(Instant::now());
+                    tracing::warn!(
+                        pipeline = shared.spec.name,
+                        lane,
+                        reason,
+                        "nothing is read before every sink answers"
+                    );
+                }
                 shared.set_trouble(lane, Some((State::Stalled, reason.clone())));
                 said = Some(reason);
             }

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     batch::Batch,
-    kafka::KafkaError,
+    kafka::{KafkaError, Trouble},
     source::{Assignment, Source, SourceEvent},
 };
 
@@ -72,6 +72,10 @@ pub(super) struct Lane<'a> {
     announced: HashSet<u64>,
     events: Vec<SourceEvent>,
     stalled: bool,
+    /// Whether the group has ever given partitions, or none.
+    assigned: bool,
+    /// Why the source has not answered yet, as it was said.
+    unreached: Option<String>,
     reported_at: Option<Instant>,
     /// When the module was done with its last batch.
     done_at: Option<Instant>,
@@ -91,6 +95,8 @@ impl<'a> Lane<'a> {
             announced: HashSet::new(),
             events: Vec::new(),
             stalled: false,
+            assigned: false,
+            unreached: None,
             reported_at: None,
             done_at: None,
             swapped: false,
@@ -233,6 +239,10 @@ impl<'a> Lane<'a> {
             match event {
                 SourceEvent::Assigned(assignments) => {
                     self.shared.counters.rebalances.fetch_add(1, Relaxed);
+                    self.assigned = true;
+                    if self.unreached.take().is_some() {
+                        self.shared.set_trouble(self.index, None);
+                    }
                     tracing::info!(
                         pipeline = self.shared.spec.name,
                         lane = self.index,
@@ -246,11 +256,28 @@ impl<'a> Lane<'a> {
                     tracing::warn!(pipeline = self.shared.spec.name, %error, "commit failed, will be repeated");
                     self.flight.recommit();
                 }
-                SourceEvent::Error { error, fatal: true } => return Err(restart(error)),
-                SourceEvent::Error { error, fatal: false } => {
-                    tracing::warn!(pipeline = self.shared.spec.name, lane = self.index, %error, "consumer error");
-                }
+                SourceEvent::Error { error, trouble: Trouble::Fatal } => return Err(restart(error)),
+                SourceEvent::Error { error, trouble } => self.note_source(&error, trouble)?,
             }
+        }
+        Ok(())
+    }
+
+    /// Before the first assignment trouble with the source is the pipeline's; later it may be that of one broker.
+    fn note_source(&mut self, error: &KafkaError, trouble: Trouble) -> Result<(), Stuck> {
+        if self.assigned {
+            tracing::warn!(pipeline = self.shared.spec.name, lane = self.index, %error, "consumer error");
+            return Ok(());
+        }
+        let reason = format!("source: {}", error.reason);
+        if trouble == Trouble::Refused {
+            return Err(Stuck::Failed(reason));
+        }
+        let says_less = trouble == Trouble::AllDown && self.unreached.is_some();
+        if !says_less && self.unreached.as_ref() != Some(&reason) {
+            tracing::warn!(pipeline = self.shared.spec.name, lane = self.index, reason, "the source does not answer");
+            self.shared.set_trouble(self.index, Some((State::Stalled, reason.clone())));
+            self.unreached = Some(reason);
         }
         Ok(())
     }

@@ -6,15 +6,16 @@
 //! is its last row's offset plus one, never a count.
 //!
 //! A partition is known by its epoch (one assignment). Forgetting an epoch is what makes a late settlement harmless:
-//! it finds nothing to settle. No IO, no clock.
+//! it finds nothing to settle. No IO, no clock. Public for `bench/`, which counts its instructions.
 
 use std::collections::{BTreeMap, VecDeque};
 
 /// Names a batch in the ledger: the epoch of its partition, and its number within the lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Entry {
-    pub(crate) epoch: u64,
-    pub(crate) batch: u64,
+pub struct Entry {
+    pub epoch: u64,
+    /// Ascends within an epoch.
+    pub batch: u64,
 }
 
 #[derive(Debug)]
@@ -37,24 +38,24 @@ struct Track {
 
 /// See the module's documentation. Bounded by what is in flight, which the lane bounds.
 #[derive(Debug, Default)]
-pub(crate) struct Ledger {
+pub struct Ledger {
     tracks: BTreeMap<u64, Track>,
 }
 
 impl Ledger {
     /// Begins to keep the partition of this epoch.
-    pub(crate) fn begin(&mut self, epoch: u64) {
+    pub fn begin(&mut self, epoch: u64) {
         self.tracks.entry(epoch).or_default();
     }
 
     /// Forgets an epoch: nothing of it will be committed any more.
-    pub(crate) fn forget(&mut self, epoch: u64) {
+    pub fn forget(&mut self, epoch: u64) {
         self.tracks.remove(&epoch);
     }
 
     /// Enters a batch, in the order of reading, before any of its deliveries is settled. `next` is the offset of its
     /// last row plus one; `deliveries` may be 0, for a batch that was dropped on purpose.
-    pub(crate) fn enter(&mut self, entry: Entry, next: i64, deliveries: u32) {
+    pub fn enter(&mut self, entry: Entry, next: i64, deliveries: u32) {
         if let Some(track) = self.tracks.get_mut(&entry.epoch) {
             track.open.push_back(Open { batch: entry.batch, next, deliveries });
             track.advance();
@@ -62,7 +63,7 @@ impl Ledger {
     }
 
     /// Settles one delivery of a batch. True: it was the last one that the batch waited for.
-    pub(crate) fn settle(&mut self, entry: Entry) -> bool {
+    pub fn settle(&mut self, entry: Entry) -> bool {
         let Some(track) = self.tracks.get_mut(&entry.epoch) else { return false };
         let Ok(index) = track.open.binary_search_by_key(&entry.batch, |open| open.batch) else { return false };
         let open = &mut track.open[index];
@@ -76,12 +77,12 @@ impl Ledger {
     }
 
     /// Whether everything that was entered for this epoch is settled.
-    pub(crate) fn is_settled(&self, epoch: u64) -> bool {
+    pub fn is_settled(&self, epoch: u64) -> bool {
         self.tracks.get(&epoch).is_none_or(|track| track.open.is_empty())
     }
 
     /// Offsets that may be committed and were not handed out before: epoch and next offset. Each only grows.
-    pub(crate) fn take(&mut self) -> Vec<(u64, i64)> {
+    pub fn take(&mut self) -> Vec<(u64, i64)> {
         let news = self.tracks.iter_mut().filter_map(|(epoch, track)| {
             let settled = track.settled.filter(|settled| Some(*settled) != track.taken)?;
             track.taken = Some(settled);
@@ -91,12 +92,12 @@ impl Ledger {
     }
 
     /// Hands out again what may not have arrived: the commit of [`Self::take`] failed.
-    pub(crate) fn retake(&mut self) {
+    pub fn retake(&mut self) {
         self.tracks.values_mut().for_each(|track| track.taken = None);
     }
 
     /// End of the settled prefix of an epoch.
-    pub(crate) fn settled(&self, epoch: u64) -> Option<i64> {
+    pub fn settled(&self, epoch: u64) -> Option<i64> {
         self.tracks.get(&epoch)?.settled
     }
 }

@@ -12,7 +12,7 @@ mod flight;
 mod histogram;
 mod isolate;
 mod lane;
-mod ledger;
+pub mod ledger;
 mod refused;
 mod release;
 mod shared;

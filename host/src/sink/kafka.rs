@@ -9,11 +9,14 @@
 
 use std::{cell::RefCell, mem, rc::Rc, sync::Arc, time::Duration};
 
-use super::{Outcome, Rejected, Settlement, Sink, SinkError, SinkStats, Ticket};
+use super::{Contact, Outcome, Rejected, Settlement, Sink, SinkError, SinkStats, Ticket};
 use crate::{
     batch::Batch,
     config::Partitioning,
-    kafka::{Delivered, Failure, KafkaError, ProduceError, Producer, Settings, TopicHandle},
+    kafka::{
+        Delivered, ExtraHeaders, Failure, KafkaError, LineageWriter, Origin, ProduceError, Producer, Reach, Settings,
+        TopicHandle, is_lineage,
+    },
     output::{Op, Record},
 };
 
@@ -75,6 +78,8 @@ pub struct KafkaSink {
     topic: TopicHandle,
     /// Records stay in the partition that they were read from.
     keeps_partitions: bool,
+    /// Records say in headers where they were read, where they are to.
+    lineage: Option<LineageWriter>,
     outlet: Outlet,
     stats: Arc<SinkStats>,
 }
@@ -87,13 +92,20 @@ impl KafkaSink {
     pub fn new(name: &str, topic: &str, outlet: Outlet, stats: Arc<SinkStats>) -> Result<Self, SinkError> {
         let failed = |reason: String| SinkError { sink: name.into(), reason };
         let topic = outlet.inner.borrow_mut().producer.topic(topic.as_bytes()).map_err(failed)?;
-        Ok(Self { name: name.into(), topic, keeps_partitions: false, outlet, stats })
+        Ok(Self { name: name.into(), topic, keeps_partitions: false, lineage: None, outlet, stats })
     }
 
     /// Leaves each record in the partition of the number that it was read from, or puts it where its key leads.
     #[must_use]
     pub fn partitioned(mut self, by: Partitioning) -> Self {
         self.keeps_partitions = by == Partitioning::Keep;
+        self
+    }
+
+    /// Has each record say in headers where it was read, in place of what it says of an earlier hop.
+    #[must_use]
+    pub fn with_lineage(mut self, on: bool) -> Self {
+        self.lineage = on.then(LineageWriter::default);
         self
     }
 
@@ -108,7 +120,8 @@ impl KafkaSink {
         self.hand_over(ticket, batch, records, &mut |inner, tracker, place, record| {
             let headers = extra(&record);
             let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_slice())).collect();
-            inner.produce(tracker, place, record, &headers);
+            let extra = ExtraHeaders { headers: &headers, ..ExtraHeaders::NONE };
+            inner.produce(tracker, place, record, extra);
         });
     }
 
@@ -137,7 +150,7 @@ struct Place {
 }
 
 impl Inner {
-    fn produce(&mut self, tracker: u32, place: Place, mut record: Record<'_>, extra: &[(&str, &[u8])]) {
+    fn produce(&mut self, tracker: u32, place: Place, mut record: Record<'_>, extra: ExtraHeaders<'_>) {
         if record.op == Op::Delete {
             // In Kafka a deletion is a tombstone, whatever value came along.
             record.value = None;
@@ -167,15 +180,38 @@ impl Inner {
 }
 
 impl Sink for KafkaSink {
+    fn contact(&self) -> Contact {
+        let inner = &mut *self.outlet.inner.borrow_mut();
+        inner.serve(Duration::ZERO);
+        let say = |reason: String| format!("sink `{}`: {reason}", self.name);
+        match inner.producer.reach() {
+            Reach::Reached => Contact::Made,
+            Reach::Waits(reason) => Contact::Waits(reason.map(say)),
+            Reach::Refused(reason) => Contact::Failed(say(reason)),
+        }
+    }
+
     fn ready(&mut self) -> bool {
         let Trackers { records, bytes, .. } = self.outlet.inner.borrow().trackers;
         records < RECORDS_IN_FLIGHT_MAX && bytes < BYTES_IN_FLIGHT_MAX
     }
 
     fn deliver(&mut self, ticket: Ticket, batch: &Batch, records: &mut dyn Iterator<Item = Record<'_>>) {
+        let Some(mut writer) = self.lineage.take() else {
+            return self.hand_over(ticket, batch, records, &mut |inner, tracker, place, record| {
+                inner.produce(tracker, place, record, ExtraHeaders::NONE);
+            });
+        };
+        let (mut last_row, mut nth) = (None, 0);
         self.hand_over(ticket, batch, records, &mut |inner, tracker, place, record| {
-            inner.produce(tracker, place, record, &[]);
+            nth = if last_row == Some(record.row) { nth + 1 } else { 0 };
+            last_row = Some(record.row);
+            let (topic, partition, offset) = (batch.topic.as_bytes(), batch.partition, record.offset());
+            writer.with(Origin { topic, partition, offset, nth }, |headers| {
+                inner.produce(tracker, place, record, ExtraHeaders { headers, replace: is_lineage });
+            });
         });
+        self.lineage = Some(writer);
     }
 
     /// Of a shared outlet, also what was settled of the other sinks'.

@@ -88,8 +88,8 @@ pub enum Contact {
 
 /// Takes output records and reports what became of them. Owned and called by one lane thread.
 pub trait Sink {
-    /// Whether the server was reached: asked before anything is consumed, until it was. A sink without a server of its
-    /// own, or whose client waits for it without being asked, need not say anything.
+    /// Whether the server was reached: asked before anything is consumed, until it was. A sink without a server need
+    /// not say anything.
     fn contact(&self) -> Contact {
         Contact::Made
     }

@@ -16,7 +16,7 @@ use std::{
 
 use crate::{
     batch::Batch,
-    kafka::{Consumer, Event, KafkaError, Message, Partition, Producer, Settings, StartAt, TransactionError},
+    kafka::{Consumer, Event, KafkaError, Message, Partition, Producer, Settings, StartAt, TransactionError, Trouble},
 };
 
 mod gather;
@@ -61,8 +61,8 @@ pub enum SourceEvent {
     Revoked { partitions: Vec<Assignment>, lost: bool },
     /// A commit in the background failed; a later one covers it.
     CommitFailed(KafkaError),
-    /// Something is wrong; the client goes on trying unless `fatal`.
-    Error { error: KafkaError, fatal: bool },
+    /// Something is wrong; the client goes on trying unless it is fatal.
+    Error { error: KafkaError, trouble: Trouble },
 }
 
 /// See the module's documentation.
@@ -108,7 +108,7 @@ impl Source {
                     SourceEvent::Revoked { partitions, lost }
                 }
                 Event::CommitFailed(error) => SourceEvent::CommitFailed(error),
-                Event::Error { error, fatal } => SourceEvent::Error { error, fatal },
+                Event::Error { error, trouble } => SourceEvent::Error { error, trouble },
             });
         }
         Ok(())

@@ -17,6 +17,9 @@ pub struct Case {
     /// What it shows, in one sentence.
     pub about: String,
     pub config: BTreeMap<String, String>,
+    /// Guests that cannot answer it, and why: said in the table.
+    #[serde(default)]
+    pub except: BTreeMap<String, String>,
     #[serde(default)]
     worlds: Vec<WorldName>,
     #[serde(default)]

@@ -36,6 +36,10 @@ pub struct Guest {
 const GUESTS: &[Guest] = &[
     Guest { language: "Rust", file: "conformance", world: World::Columns },
     Guest { language: "Rust", file: "conformance-records", world: World::Records },
+    Guest { language: "Go", file: "conformance-go", world: World::Columns },
+    Guest { language: "Go", file: "conformance-go-records", world: World::Records },
+    Guest { language: "JavaScript", file: "conformance-js", world: World::Columns },
+    Guest { language: "TypeScript", file: "conformance-ts", world: World::Columns },
     Guest { language: "C", file: "conformance-c", world: World::Columns },
     Guest { language: "Python", file: "conformance-python", world: World::Columns },
 ];
@@ -61,6 +65,12 @@ fn column(host: &Host, guest: &Guest, cases: &[Case], found: &mut Vec<String>) -
         case.is_for(guest.world).then(|| {
             let differences = run::differences(case, &module);
             let place = format!("{}, {}", case.name, guest.file);
+            if case.except.contains_key(guest.file) {
+                if differences.is_empty() {
+                    found.push(format!("{place}: it answers as expected: take it out of the case's `except`"));
+                }
+                return false;
+            }
             found.extend(differences.iter().map(|difference| format!("{place}: {difference}")));
             differences.is_empty()
         })

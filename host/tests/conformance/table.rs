@@ -37,6 +37,11 @@ pub fn render(guests: &[Guest], cases: &[Case], columns: &[Column]) -> String {
         writeln!(page, "| `{}` | {} | {} |", case.name, case.about.replace('|', "\\|"), cells.join(" | "))
             .expect("written");
     }
+    let exceptions = cases.iter().flat_map(|case| case.except.iter().map(move |except| (case, except)));
+    for (index, (case, (guest, reason))) in exceptions.enumerate() {
+        let gap = if index == 0 { "\n" } else { "" };
+        writeln!(page, "{gap}- `{}`, `{guest}`: {reason}.", case.name).expect("written");
+    }
     page
 }
 

@@ -70,7 +70,7 @@ pub fn author(language: &str, project: &Path, script: &str) -> Output {
     author_command(language, project, script).output().expect("it runs")
 }
 
-fn walk(folder: &Path) -> Vec<PathBuf> {
+pub fn walk(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
     entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
 }

@@ -51,6 +51,9 @@
 //! Rows are to be kept in the order of the batch: acknowledgement and order hang on it. One row may be kept several
 //! times. A batch may be given to the module more than once.
 //!
+//! # JSON
+//! [`json`] edits it where it lies: several times faster than a tree of values.
+//!
 //! # What a module may do
 //! Compute, [`log`] and count [`metrics`]. It has no files, no network and no environment. An instance is called by one
 //! thread at a time, keeps its state from batch to batch, and may be replaced at any time.
@@ -59,6 +62,7 @@
 mod batch;
 mod describe;
 mod glue;
+pub mod json;
 pub mod log;
 pub mod metrics;
 mod output;

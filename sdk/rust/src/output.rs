@@ -3,7 +3,7 @@
 
 mod columns;
 
-use crate::{Batch, Row, bindings::exports::wasmill::transform::columns as raw};
+use crate::{Batch, Row, bindings::exports::wasmill::transform::columns as raw, json};
 use columns::{Edited, Headers, Sparse, Writer};
 
 /// What a sink is to do with a record. Kafka knows only put and delete (a tombstone).
@@ -226,6 +226,13 @@ impl Sent<'_> {
         let index = self.index();
         self.out.values.write(index, write)?;
         Ok(self)
+    }
+
+    /// Writes an edited JSON object as the value, in place.
+    pub fn json(self, object: &json::Object<'_>) -> Self {
+        let index = self.index();
+        self.out.values.append(index, |out| object.write(out));
+        self
     }
 
     /// Adds a header after those that it has.

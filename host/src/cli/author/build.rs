@@ -3,6 +3,8 @@
 
 pub(super) mod c;
 mod find;
+pub(super) mod go;
+pub(super) mod js;
 pub(super) mod python;
 pub(super) mod rust;
 

@@ -3,6 +3,11 @@
 //! A language is one entry of [`LANGUAGES`], one file `build/LANG.rs` that knows its toolchain, and one folder of
 //! templates (`sdk/template/README.md` says what is in it).
 
+mod c;
+mod go;
+mod js;
+mod python;
+
 use std::path::Path;
 
 use clap::builder::PossibleValuesParser;
@@ -10,7 +15,7 @@ use include_dir::{Dir, include_dir};
 
 use super::{
     super::output::{Failure, Kind},
-    build::{Built, c, python, rust},
+    build::{Built, rust},
     shown,
 };
 
@@ -58,7 +63,7 @@ pub(super) struct Kit {
 /// What `new` can begin with.
 pub(in crate::cli) const TEMPLATES: [&str; 4] = ["blank", "log-clean", "router", "cdc"];
 
-static LANGUAGES: &[Language] = &[RUST, C, PYTHON];
+static LANGUAGES: &[Language] = &[RUST, go::GO, js::JS, js::TS, c::C, python::PYTHON];
 
 const RUST: Language = Language {
     name: "rust",
@@ -94,71 +99,6 @@ const RUST: Language = Language {
     setup: "rustup target add wasm32-wasip2",
 };
 
-const C: Language = Language {
-    name: "c",
-    title: "C",
-    marks: &["compile_flags.txt"],
-    build: c::build,
-    templates: &include_dir!("$CARGO_MANIFEST_DIR/../sdk/c/template"),
-    kits: &[Kit {
-        word: "sdk",
-        folder: "wasmill-sdk",
-        template: None,
-        manifest: None,
-        files: LICENSES,
-        folders: &[("include", include_dir!("$CARGO_MANIFEST_DIR/../sdk/c/include"))],
-        checkout: (".", "include/wasmill.h"),
-    }],
-    taken: &[],
-    source: "src/main.c",
-    setup: "python3 -m venv .venv && .venv/bin/pip install ziglang==0.17.1",
-};
-
-const PYTHON: Language = Language {
-    name: "python",
-    title: "Python",
-    marks: &["pyproject.toml"],
-    build: python::build,
-    templates: &include_dir!("$CARGO_MANIFEST_DIR/../sdk/python/template"),
-    kits: &[
-        Kit {
-            word: "sdk",
-            folder: "wasmill-sdk",
-            template: None,
-            manifest: None,
-            files: LICENSES,
-            folders: &[],
-            checkout: ("src", "wasmill/__init__.py"),
-        },
-        // File by file: beside the sources lies what Python makes of them.
-        Kit {
-            word: "package",
-            folder: "wasmill-sdk/wasmill",
-            template: None,
-            manifest: None,
-            files: &[
-                ("__init__.py", include_str!("../../../../sdk/python/src/wasmill/__init__.py")),
-                ("_batch.py", include_str!("../../../../sdk/python/src/wasmill/_batch.py")),
-                ("_config.py", include_str!("../../../../sdk/python/src/wasmill/_config.py")),
-                ("_json.py", include_str!("../../../../sdk/python/src/wasmill/_json.py")),
-                ("_module.py", include_str!("../../../../sdk/python/src/wasmill/_module.py")),
-                ("_output.py", include_str!("../../../../sdk/python/src/wasmill/_output.py")),
-                ("_raw.py", include_str!("../../../../sdk/python/src/wasmill/_raw.py")),
-                ("guest.py", include_str!("../../../../sdk/python/src/wasmill/guest.py")),
-                ("log.py", include_str!("../../../../sdk/python/src/wasmill/log.py")),
-                ("metrics.py", include_str!("../../../../sdk/python/src/wasmill/metrics.py")),
-                ("py.typed", include_str!("../../../../sdk/python/src/wasmill/py.typed")),
-                ("testing.py", include_str!("../../../../sdk/python/src/wasmill/testing.py")),
-            ],
-            folders: &[("wit", include_dir!("$CARGO_MANIFEST_DIR/../sdk/python/src/wasmill/wit"))],
-            checkout: ("src/wasmill", "__init__.py"),
-        },
-    ],
-    taken: &[],
-    source: "main.py",
-    setup: "python3 -m venv .venv && .venv/bin/pip install componentize-py==0.25.1",
-};
-
 /// Of everything that is laid beside a module.
 const LICENSES: &[(&str, &str)] = &[
     ("LICENSE-APACHE", include_str!("../../../../LICENSE-APACHE")),
@@ -179,7 +119,9 @@ impl Language {
         // The last of equals would win: the table's order is turned round.
         let found = LANGUAGES.iter().rev().filter(fits).max_by_key(|language| language.marks.len());
         found.ok_or_else(|| {
-            let marks: Vec<&str> = LANGUAGES.iter().filter_map(|language| language.marks.first().copied()).collect();
+            let mut marks: Vec<&str> =
+                LANGUAGES.iter().filter_map(|language| language.marks.first().copied()).collect();
+            marks.dedup();
             let names: Vec<&str> = LANGUAGES.iter().map(|language| language.name).collect();
             let folder = shown(folder);
             let folder = if folder.is_empty() { ".".into() } else { folder };
@@ -225,7 +167,7 @@ mod tests {
         let entries = std::fs::read_dir(package).expect("the package").map(|entry| entry.expect("an entry").path());
         let files =
             entries.filter(|path| path.is_file()).filter_map(|path| path.file_name()?.to_str().map(str::to_owned));
-        let laid = PYTHON.kits.iter().flat_map(|kit| kit.files).map(|(name, _)| (*name).to_owned());
+        let laid = super::python::PYTHON.kits.iter().flat_map(|kit| kit.files).map(|(name, _)| (*name).to_owned());
         let laid = laid.filter(|name| !name.starts_with("LICENSE"));
         assert_eq!(files.collect::<BTreeSet<_>>(), laid.collect::<BTreeSet<_>>());
     }

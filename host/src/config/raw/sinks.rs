@@ -10,7 +10,7 @@ use crate::{
     config::{
         choices::{Command, OneOf},
         names::{Addresses, Topic},
-        numbers::{Count, Size, Time},
+        numbers::{Count, Size, Switch, Time},
         sinks::{Partitioning, TTL_MAX_MS, Versions},
         template::Template,
         value::{At, Filled, Plain, Value},
@@ -56,6 +56,10 @@ pub(in crate::config) struct RawKafkaSink {
     /// (the one of the same number as it was read from: the topic has to have as many).
     #[schemars(extend("default" = "key"))]
     pub(in crate::config) partition: Option<Value<OneOf<Partitioning>>>,
+    /// Whether each record says in headers where it was read: `wasmill-topic`, `wasmill-partition`, `wasmill-offset`,
+    /// which `wasmill verify` compares by. Dead letters say it by headers of their own.
+    #[schemars(extend("default" = false))]
+    pub(in crate::config) lineage: Option<Value<Switch>>,
     /// Any property of librdkafka's producer by name, but those that other keys set or that delivery hangs on.
     pub(in crate::config) properties: Option<At<BTreeMap<String, Value<Plain>>>>,
 }

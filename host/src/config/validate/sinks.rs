@@ -63,6 +63,7 @@ impl Check<'_> {
     pub(super) fn kafka_sink(&mut self, raw: &At<RawKafkaSink>, source: Option<&KafkaSource>) -> Option<KafkaSink> {
         let topic = self.required(raw.node, "topic", &raw.topic).map(|topic| topic.0);
         let partition = self.optional(&raw.partition).map(|partition| partition.0).unwrap_or_default();
+        let lineage = self.optional(&raw.lineage).is_some_and(|lineage| lineage.0);
         let mut properties = self.producer_properties(raw.properties.as_ref());
         let brokers = match &raw.brokers {
             Some(brokers) => self.brokers(brokers),
@@ -71,7 +72,7 @@ impl Check<'_> {
                 source.brokers.clone()
             }),
         };
-        Some(KafkaSink { brokers: brokers?, topic: topic?, partition, properties })
+        Some(KafkaSink { brokers: brokers?, topic: topic?, partition, lineage, properties })
     }
 
     pub(super) fn brokers(&mut self, raw: &At<Vec<Value<Addresses>>>) -> Option<Vec<String>> {

@@ -81,6 +81,13 @@ impl Edited {
         written
     }
 
+    /// As [`Self::write`], by what does not fail and needs the column itself.
+    pub(super) fn append(&mut self, index: usize, write: impl FnOnce(&mut Vec<u8>)) {
+        self.open(index);
+        write(&mut self.data);
+        self.ends.push(self.data.len() as u32);
+    }
+
     /// Makes room for record `index`: those before it that were not set keep their own, and what it had is forgotten.
     #[inline]
     fn open(&mut self, index: usize) {

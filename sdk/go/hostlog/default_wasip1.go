@@ -1,0 +1,5 @@
+package hostlog
+
+import "log/slog"
+
+func init() { slog.SetDefault(slog.New(New(nil))) }

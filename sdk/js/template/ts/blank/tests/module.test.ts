@@ -1,0 +1,11 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { run } from "@wasmill/sdk/testing";
+
+import module from "../src/module";
+
+test("keeps what has a value", () => {
+  const { records } = run(module, [{ value: "a" }, { value: null }]);
+  assert.deepEqual(records.map((record) => record.text()), ["a"]);
+});
