@@ -145,6 +145,34 @@ static void one_records_op_leaves_the_tombstones_of_others_alone(void) {
     wasmill_free(&done);
 }
 
+static wasmill_result ops_after_the_last_value(const wasmill_batch *batch, wasmill_output *out) {
+    EACH(row) {
+        wasmill_keep(out, &row);
+        if (row.index == 0) wasmill_set_value(out, T("v")), wasmill_set_op(out, WASMILL_CREATE);
+    }
+    return WASMILL_OK;
+}
+
+static void a_tombstone_behind_the_last_value_that_was_set_stays_one(void) {
+    wasmill_done done = run(ops_after_the_last_value);
+    CHECK(done.records[0].op == WASMILL_CREATE && done.records[1].op == WASMILL_DELETE);
+    CHECK(done.records[2].op == WASMILL_PUT && done.records[3].op == WASMILL_PUT);
+    wasmill_free(&done);
+}
+
+static wasmill_result keeps_nulls(const wasmill_batch *batch, wasmill_output *out) {
+    EACH(row) if (wasmill_is_null(row.value)) wasmill_keep(out, &row);
+    return WASMILL_OK;
+}
+
+static void every_null_is_one(void) {
+    const wasmill_record records[] = {{.timestamp = 0}, {.value = {(const uint8_t *)"", 0}}, {.timestamp = 0}, {.timestamp = 0}};
+    work = keeps_nulls;
+    wasmill_done done = wasmill_run(NULL, 0, records, 4);
+    CHECK(done.len == 3 && done.records[0].row == 0 && done.records[1].row == 2 && done.records[2].row == 3);
+    wasmill_free(&done);
+}
+
 static wasmill_result thrice(const wasmill_batch *batch, wasmill_output *out) {
     EACH(row) {
         wasmill_keep(out, &row);
@@ -376,6 +404,8 @@ int main(void) {
     what_is_not_read_is_empty();
     what_is_not_set_stays_the_rows_own();
     one_records_op_leaves_the_tombstones_of_others_alone();
+    a_tombstone_behind_the_last_value_that_was_set_stays_one();
+    every_null_is_one();
     a_row_may_be_kept_several_times();
     rejecting_takes_back_what_was_kept();
     rejects_come_in_the_order_of_rows();
