@@ -63,7 +63,7 @@ enum Bench {
     Page(page::Args),
     /// What is counted: started under valgrind by `counts`
     #[command(hide = true)]
-    RunCases { modules: PathBuf, cache: PathBuf },
+    RunCases { modules: PathBuf, cache: PathBuf, names: Vec<String> },
     /// Compile a component, with limits: started by the engine itself
     #[command(hide = true)]
     CompileWorker { input: PathBuf, output: PathBuf, memory: u64, cpu_seconds: u64 },
@@ -82,7 +82,7 @@ fn main() -> anyhow::Result<()> {
             })?;
             verdict
         }
-        Bench::RunCases { modules, cache } => counts::run_cases(&modules, &cache),
+        Bench::RunCases { modules, cache, names } => counts::run_cases(&modules, &cache, &names),
         Bench::Json(args) => report::publish("json", &report, || json::run(&args)),
         Bench::Languages(args) => report::publish("languages", &report, || languages::run(&args)),
         Bench::Latency(args) => report::publish("latency", &report, || e2e::latency::run(&args)),

@@ -1,4 +1,5 @@
-//! The SDK's JSON editor where it is built for a module, and looks at sixteen bytes at a time: against `serde_json`.
+//! The SDK's JSON editor where it is built for a module, and looks at long strings sixteen bytes at a time: against
+//! `serde_json`.
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -22,13 +23,14 @@ use wasmill::{
 const PIECES: [&[u8]; 10] =
     [b"\\\"", b"\\u00fc", "ü".as_bytes(), "😀".as_bytes(), b"\x7f", b"!", b"\\x", b"\x1f", b"\xff", b"\""];
 
-/// A line with one piece at every place of strings of every length around sixteen and thirty-two.
+/// Lines with one piece at every place of strings that are short, or long enough for every way of looking at them.
 fn lines() -> Vec<Vec<u8>> {
+    let plain = b"abcdefghijklmnopqrstuvwxyz0123456789".repeat(2);
     let mut lines = Vec::new();
     for piece in PIECES {
-        for len in 0..=36 {
+        for len in (0..=18).chain(62..=66) {
             for at in 0..=len {
-                let text = [&b"abcdefghijklmnopqrstuvwxyz0123456789"[..at], piece, &vec![b'z'; len - at]].concat();
+                let text = [&plain[..at], piece, &vec![b'z'; len - at]].concat();
                 lines.push([b"{\"password\":\"", &text[..], b"\",\"kept\":[\"", &text[..], b"\",1.50]}"].concat());
             }
         }

@@ -43,33 +43,29 @@ pub(super) fn tools() -> anyhow::Result<String> {
 pub(super) fn count(modules: &Path) -> anyhow::Result<BTreeMap<String, f64>> {
     let folder = tempfile::tempdir().context("no temporary folder")?;
     let program = env::current_exe().context("no path of this program")?;
-    let valgrind = |options: &[&str]| {
+    let valgrind = |options: &[&str], cases: &[&str]| {
         let mut command = Command::new("valgrind");
-        command.args(options).arg(&program).arg("run-cases").arg(modules).arg(folder.path().join("cache"));
+        command.arg("--quiet").args(options).arg(&program).arg("run-cases");
+        command.arg(modules).arg(folder.path().join("cache")).args(cases);
         // What mimalloc gives back to the system would follow the clock.
         command.env("MIMALLOC_PURGE_DELAY", "-1").env_remove("RUST_LOG");
         let said = command.output().context("valgrind cannot be started")?;
         ensure!(said.status.success(), "{command:?} failed:\n{}", words(&said));
         anyhow::Ok(())
     };
+    let names = case::CASES.map(|case| case.name);
     // The modules are compiled for the processor that valgrind shows, by the tool that is quick at it.
-    valgrind(&["--tool=none", "--trace-children=yes", "--quiet"])?;
+    valgrind(&["--tool=none", "--trace-children=yes"], &names)?;
     let out = folder.path().join("counts");
-    let function = format!("*{}*", case::COUNTED);
-    valgrind(&[
-        "--tool=callgrind",
-        "--quiet",
-        &format!("--toggle-collect={function}"),
-        &format!("--dump-after={function}"),
-        &format!("--callgrind-out-file={}", out.display()),
-    ])?;
+    let toggle = format!("--toggle-collect=*{}*", case::COUNTED);
+    let file = format!("--callgrind-out-file={}", out.display());
     let mut counts = BTreeMap::new();
-    for (index, case) in case::CASES.iter().enumerate() {
-        let path = out.with_extension((index + 1).to_string());
-        let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-        let total = total(&text).with_context(|| format!("{} holds no sum", path.display()))?;
-        ensure!(total > 0, "nothing was counted of {:?}", case.name);
-        counts.insert(case.name.to_owned(), total as f64 / case.units() as f64);
+    for name in names {
+        valgrind(&["--tool=callgrind", &toggle, &file], &[name])?;
+        let dump = fs::read_to_string(&out).with_context(|| out.display().to_string())?;
+        let total =
+            total(&dump).filter(|total| *total > 0).with_context(|| format!("nothing was counted of {name:?}"))?;
+        counts.insert(name.to_owned(), total as f64 / f64::from(case::UNITS_COUNTED));
     }
     Ok(counts)
 }

@@ -69,7 +69,6 @@ impl<'t> Scanner<'t> {
     /// # Errors
     /// It is not JSON, or no object.
     #[inline]
-    #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
     pub(super) fn object(text: &'t [u8], mut each: impl FnMut(Item)) -> Result<(usize, usize), Error> {
         let mut scanner = Self::new(text);
         let span = scanner.whole(|scanner, at| {
@@ -144,7 +143,6 @@ impl<'t> Scanner<'t> {
     /// Hands the items of a container to `each`, from behind its bracket (`first`) or behind another item, until it is
     /// passed over or `each` has enough.
     #[inline]
-    #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
     pub(super) fn items(
         &mut self,
         of: Container,
@@ -183,7 +181,6 @@ impl<'t> Scanner<'t> {
     }
 
     /// Passes over a value that has `depth` containers around it.
-    #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
     fn value(&mut self, at: usize, depth: u32) -> Next {
         let of = match self.peek(at) {
             Some(b'-' | b'0'..=b'9') => return self.number(at),
@@ -237,8 +234,7 @@ impl<'t> Scanner<'t> {
     }
 
     /// Passes over a string from behind its opening quote.
-    #[inline]
-    #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
+    #[inline(always)]
     fn string(&mut self, begin: usize) -> Next {
         let at = find::special(self.text, begin);
         if self.peek(at) == Some(b'"') { next(at + 1) } else { self.unusual_string(begin, at) }

@@ -66,7 +66,6 @@ pub(super) fn is(string: &[u8], escaped: bool, text: &str) -> bool {
 }
 
 /// Appends a text as a string, with as few escapes as there may be.
-#[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
 pub(super) fn encode(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
     out.reserve(bytes.len() + 2);

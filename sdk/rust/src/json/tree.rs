@@ -118,7 +118,6 @@ pub(super) fn unquoted(string: &[u8]) -> &[u8] {
 /// Reading.
 impl Tree {
     /// Reads a document, which must be an object.
-    #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
     pub(super) fn read(&mut self, document: &[u8]) -> Result<(), Error> {
         let Self { tables, members, changes, made } = self;
         tables.clear();
@@ -131,7 +130,6 @@ impl Tree {
     }
 
     /// The table of a member's value, which is made where there is none yet. `None`: the value is no container.
-    #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
     pub(super) fn open(&mut self, text: &[u8], member: u32) -> Option<u32> {
         let span = match self.value(member)? {
             Node::Table(table) => return Some(table),
