@@ -111,6 +111,13 @@ impl Columns {
         rows.pack(range, reads, self);
     }
 
+    /// The one row of a fire of the timed trigger, which nobody sent: `at` is its timestamp and its offset.
+    pub fn of_fire(at: i64) -> Self {
+        let mut columns = Self::default();
+        columns.pack(&MemoryRows::of_fire(at), 0..1, Reads::ALL);
+        columns
+    }
+
     pub fn clear(&mut self) {
         self.rows = 0;
         self.offsets.clear();
@@ -132,6 +139,13 @@ pub struct MemoryRows {
 }
 
 impl MemoryRows {
+    /// See [`Columns::of_fire`].
+    pub fn of_fire(at: i64) -> Self {
+        let mut rows = Self::default();
+        rows.push(at, at, None, None, &[]);
+        rows
+    }
+
     /// Appends a row; headers in order.
     pub fn push(
         &mut self,

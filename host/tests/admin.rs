@@ -71,7 +71,8 @@ impl Admin {
         let document = admin::openapi();
         let paths = document["paths"].as_object().expect("paths").iter();
         let calls = paths.flat_map(|(path, methods)| {
-            let path = path.replace("{name}", "x").replace("{version}", "x");
+            let path =
+                ["{name}", "{version}", "{batch}"].iter().fold(path.clone(), |path, place| path.replace(place, "x"));
             let methods = methods.as_object().expect("methods").keys();
             methods.map(move |method| (method.to_uppercase(), path.clone())).collect::<Vec<_>>()
         });
@@ -169,7 +170,7 @@ fn what_is_served_is_what_the_document_says() {
 fn every_refusal_is_a_problem_that_says_what_is_wrong() {
     let admin = Admin::start(None);
     let other_world = guest("other-world");
-    let cases: [(&str, &str, &[u8], u16, &str, &str); 19] = [
+    let cases: [(&str, &str, &[u8], u16, &str, &str); 28] = [
         ("GET", "/v1/pipelines/ghost", b"", 404, "not-found", "`ghost`"),
         ("DELETE", "/v1/pipelines/ghost", b"", 404, "not-found", "`ghost`"),
         ("POST", "/v1/pipelines/ghost/pause", b"", 404, "not-found", "`ghost`"),
@@ -186,6 +187,15 @@ fn every_refusal_is_a_problem_that_says_what_is_wrong() {
         ("POST", "/v1/pipelines/p/swap", b"{", 400, "bad-request", "line 1 column 1"),
         ("POST", "/v1/pipelines/p/swap", br#"{"modul":"m@1"}"#, 400, "bad-request", "`modul`"),
         ("POST", "/v1/pipelines/p/invoke", b"", 400, "bad-request", "`records`"),
+        ("POST", "/v1/pipelines/p/invoke", br#"{"records":[],"batch":"b"}"#, 400, "bad-request", "not both"),
+        ("PATCH", "/v1/pipelines/ghost", b"{}", 404, "not-found", "`ghost`"),
+        ("PATCH", "/v1/pipelines/p", b"[]", 400, "bad-request", "a map"),
+        ("POST", "/v1/pipelines/ghost/seek", br#"{"to":"earliest"}"#, 404, "not-found", "`ghost`"),
+        ("POST", "/v1/pipelines/ghost/seek", br#"{"to":"soon"}"#, 400, "bad-request", "`release:N`"),
+        ("POST", "/v1/pipelines/ghost/seek", br#"{"to":{"t":{"x":1}}}"#, 400, "bad-request", "`x` of topic `t`"),
+        ("POST", "/v1/pipelines/ghost/seek", br#"{"to":7}"#, 400, "bad-request", "a word, or offsets"),
+        ("POST", "/v1/pipelines/ghost/fire", b"", 404, "not-found", "`ghost`"),
+        ("GET", "/v1/pipelines/ghost/batches", b"", 404, "not-found", "`ghost`"),
         ("PUT", "/v1/modules/m/1", b"hello there", 422, "not-wasm", "hello there"),
         ("PUT", "/v1/modules/m/1", b"", 422, "not-wasm", "empty"),
         ("PUT", "/v1/modules/m/1", &other_world, 422, "wrong-world", "`wasmill:transform/meta@0.1.0`"),
@@ -286,6 +296,105 @@ fn an_idle_host_is_alive_and_ready_and_has_metrics_that_parse() {
     let metrics = admin.get("/metrics");
     assert_eq!(metrics.header("content-type"), "application/openmetrics-text; version=1.0.0; charset=utf-8");
     assert_eq!(samples(&String::from_utf8(metrics.body).expect("text")), []);
+}
+
+/// A pipeline of a mock cluster, with this module, which is pushed first.
+fn put(admin: &Admin, kafka: &Kafka, name: &str, module: &str, more: &str) {
+    assert_eq!(admin.ask("PUT", &format!("/v1/modules/{module}/1"), None, guest(module)).status, StatusCode::OK);
+    let text = format!(
+        "pipeline: {name}\nsource: {{ kafka: {{ brokers: [{brokers}], topics: [in] }} }}\nmodule: {{ ref: {module}@1 }}\n\
+         routes: {{ out: [out], fired: [out] }}\nsinks: {{ out: {{ kafka: {{ topic: out }} }} }}\n{more}",
+        brokers = kafka.mock.brokers()
+    );
+    let put = admin.ask("PUT", &format!("/v1/pipelines/{name}"), None, text);
+    assert_eq!(put.status, StatusCode::OK, "{}", String::from_utf8_lossy(&put.body));
+}
+
+#[test]
+fn a_patch_says_what_it_did_and_a_wrong_one_does_nothing() {
+    let kafka = Kafka::start(&[("in", 1), ("out", 1)]);
+    let admin = Admin::start(None);
+    put(&admin, &kafka, "p", "timed", "");
+    let patch = |body: Value| admin.ask("PATCH", "/v1/pipelines/p", None, body.to_string());
+    let effects = [
+        (json!({}), "none", 1),
+        (json!({ "source": { "kafka": { "batch": { "records": 5 } } } }), "live", 1),
+        (
+            json!({ "timer": { "cron": "0 0 1 1 *", "timezone": "Europe/Berlin" }, "errors": { "retries": 3 } }),
+            "live",
+            1,
+        ),
+        (json!({ "module": { "config": { "fire": "nothing" } } }), "swap", 2),
+        (json!({ "routes": { "other": ["out"] } }), "swap", 3),
+        (json!({ "source": { "kafka": { "lanes": 2 } } }), "restart", 4),
+        (json!({ "enabled": false }), "stopped", 4),
+        (json!({ "errors": { "retries": 4 } }), "none", 4),
+        (json!({ "enabled": true }), "started", 4),
+        (json!({ "enabled": null, "timer": null, "errors": null }), "live", 4),
+    ];
+    for (body, effect, release) in effects {
+        let answer = patch(body.clone()).json();
+        assert_eq!((&answer["effect"], &answer["release"]), (&json!(effect), &json!(release)), "{body}: {answer}");
+        if body["timer"].is_object() {
+            let trigger = admin.get("/v1/pipelines/p").json()["trigger"].clone();
+            assert_eq!((&trigger["retries"], &trigger["timer"]["timezone"]), (&json!(3), &json!("Europe/Berlin")));
+            assert!(
+                trigger["timer"]["next"].as_str().is_some_and(|next| next.ends_with("-12-31T23:00:00Z")),
+                "{trigger}"
+            );
+        }
+    }
+    let problem =
+        patch(json!({ "source": { "kafka": { "batch": { "records": "many" } } } })).problem(422, "bad-config");
+    assert_eq!(problem["problems"][0]["path"], "source.kafka.batch.records");
+    patch(json!({ "pipeline": "q" })).problem(400, "bad-request");
+    patch(json!({ "module": { "ref": "nothing@1" } })).problem(404, "not-found");
+    patch(json!({ "module": { "config": null, "ref": "timed@1" }, "routes": { "fired": null } }))
+        .problem(422, "routes-do-not-fit");
+    let status = admin.get("/v1/pipelines/p").json();
+    assert_eq!((&status["release"], &status["trigger"]["batch"]["records"]), (&json!(4), &json!(5)), "{status}");
+}
+
+#[test]
+fn settings_of_a_deployment_outlive_a_patch() {
+    let kafka = Kafka::start(&[("in", 1), ("out", 1)]);
+    let admin = Admin::start(None);
+    put(&admin, &kafka, "p", "timed", "");
+    let swapped = admin.ask("POST", "/v1/pipelines/p/swap", None, r#"{"config":{"fire":"reject"}}"#);
+    assert_eq!(swapped.status, StatusCode::OK);
+    let fired = || admin.ask("POST", "/v1/pipelines/p/invoke", None, r#"{"fire":1000}"#).json();
+    for body in [r#"{"errors":{"retries":2}}"#, r#"{"module":{"limits":{"time":"2s"}}}"#] {
+        assert_eq!(admin.ask("PATCH", "/v1/pipelines/p", None, body).status, StatusCode::OK);
+        assert_eq!(fired()["records"][0]["rejected"], "told to reject", "{body}");
+    }
+}
+
+#[test]
+fn saved_batches_are_put_given_and_deleted() {
+    let kafka = Kafka::start(&[("in", 1), ("out", 1)]);
+    let admin = Admin::start(None);
+    put(&admin, &kafka, "p", "timed", "");
+    let path = "/v1/pipelines/p/batches/first";
+    let ask = |method: &str, path: &str, body: &str| admin.ask(method, path, None, body.to_owned());
+    ask("PUT", path, r#"{"recrods":[]}"#).problem(400, "bad-request");
+    ask("PUT", path, r#"{"records":[{"key_base64":"!"}]}"#).problem(400, "bad-request");
+    ask("PUT", "/v1/pipelines/p/batches/First", "{}").problem(400, "bad-name");
+    let large = format!(r#"{{"records":[{{"value":"{}"}}]}}"#, "x".repeat(4 << 20));
+    ask("PUT", path, &large).problem(400, "bad-request");
+    let saved = ask("PUT", path, r#"{"topic":"t","records":[{"value":"a"},{"value":"b"}],"fire":5000}"#).json();
+    assert_eq!((&saved["batch"], &saved["records"]), (&json!("first"), &json!(2)));
+    assert_eq!(admin.get("/v1/pipelines/p/batches").json().as_array().map(Vec::len), Some(1));
+    assert_eq!(admin.get(path).json()["fire"], 5000);
+    let given = ask("POST", "/v1/pipelines/p/invoke", r#"{"batch":"first"}"#).json();
+    assert_eq!(given["records"][2]["value"], "5000 0 2", "{given}");
+    assert!(given["delivered"].is_null());
+    let delivered = ask("POST", "/v1/pipelines/p/invoke", r#"{"batch":"first","fire":6000,"deliver":true}"#).json();
+    assert_eq!(delivered["delivered"], json!({ "records": 3, "dead_lettered": 0 }), "{delivered}");
+    let read = kafka.read("out", 1, 3);
+    assert_eq!(read.iter().filter_map(|record| record.value.as_deref()).collect::<Vec<_>>(), ["a", "b", "6000 0 2"]);
+    assert_eq!(ask("DELETE", path, "").status, StatusCode::NO_CONTENT);
+    let gone = ask("POST", "/v1/pipelines/p/invoke", r#"{"batch":"first"}"#).problem(404, "not-found");
+    assert!(gone["detail"].as_str().is_some_and(|said| said.contains("saved batch `first`")), "{gone}");
 }
 
 #[test]

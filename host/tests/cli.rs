@@ -9,7 +9,7 @@ use std::{fs, path::PathBuf};
 use project::{author, new_project, ok, refused, root, walk, wasmill};
 use serde_json::Value;
 
-const EXAMPLES: [&str; 9] = [
+const EXAMPLES: [&str; 10] = [
     "identity",
     "filter",
     "log-clean",
@@ -19,6 +19,7 @@ const EXAMPLES: [&str; 9] = [
     "double-write",
     "binlog-router",
     "binlog-sync",
+    "pulse",
 ];
 
 fn example(name: &str) -> PathBuf {

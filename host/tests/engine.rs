@@ -20,7 +20,7 @@ use std::{
 use support::{Host, guest, host};
 use wasmill::{
     batch::{Columns, MemoryRows, Reads},
-    engine::{Call, CallError, GuestOutput, Instance, LoadError, LogLevel, Module, NoOutput, StartError, World},
+    engine::{Call, CallError, Fire, GuestOutput, Instance, LoadError, LogLevel, Module, NoOutput, StartError, World},
     limits::Limits,
     output::Output,
 };
@@ -266,4 +266,53 @@ fn nothing_is_left_of_a_thousand_instances() {
         call(&mut instance, &rows(&[Some("a")]), 0).expect("an output");
     }
     assert_eq!(host.engine.instances().unwrap_or(0), 0);
+}
+
+#[test]
+fn a_timer_is_found_by_looking_and_answers_for_a_row_of_nobody() {
+    let host = host();
+    let at = 1_700_000_000_000;
+    let fire = |instance: &mut Instance, attempt| instance.fire(Fire { at, now: at + 5, attempt });
+    let values = |output: &Output| {
+        let column = &output.values.as_ref().expect("values").column;
+        column.iter().map(|value| String::from_utf8_lossy(value.expect("a value")).into_owned()).collect::<Vec<_>>()
+    };
+
+    let module = host.load("timed");
+    assert_eq!((module.has_timer(), module.timer_export().as_str()), (true, "wasmill:transform/timer@0.1.0"));
+    let mut instance = start(&module, Limits::default(), &[]).expect("starts");
+    call(&mut instance, &rows(&[Some("a"), Some("b"), None]), 0).expect("an output");
+    let output = fire(&mut instance, 4).expect("an output");
+    assert_eq!((output.rows.as_slice(), output.routes.as_slice()), (&[0][..], &[1][..]));
+    assert_eq!(values(&output), [format!("{at} 4 3")], "what the batch left in the instance is at hand");
+    assert_eq!(output.keys.expect("keys").column.get(0), Some(&b"fire"[..]));
+
+    let module = host.load("records-timed");
+    assert_eq!((module.has_timer(), module.world()), (true, World::Records));
+    let mut instance = start(&module, Limits::default(), &[]).expect("starts");
+    call(&mut instance, &rows(&[Some("a"), Some("b")]), 0).expect("an output");
+    let output = fire(&mut instance, 0).expect("an output");
+    assert_eq!((output.rows.as_slice(), output.keys.as_ref(), values(&output)), (&[0][..], None, vec!["2".to_owned()]));
+
+    let module = host.load("identity");
+    assert!(!module.has_timer());
+    let mut instance = start(&module, Limits::default(), &[]).expect("starts");
+    assert!(matches!(fire(&mut instance, 0), Err(CallError::Fatal(_))));
+}
+
+#[test]
+fn a_fire_that_misbehaves_ends_its_own_call() {
+    let host = host();
+    let module = host.load("timed");
+    let fired = |mode| {
+        let mut instance = start(&module, Limits::default(), &[("fire", mode)]).expect("starts");
+        instance.fire(Fire { at: 1, now: 1, attempt: 0 })
+    };
+    assert!(matches!(fired("retry"), Err(CallError::Retry(reason)) if reason == "attempt 0"));
+    assert!(matches!(fired("fatal"), Err(CallError::Fatal(reason)) if reason == "told to stop"));
+    let trap = fired("trap").expect_err("a trap");
+    assert!(trap.to_string().contains("told to panic in a fire") && !trap.backtrace().is_empty(), "{trap}");
+    assert_eq!(fired("reject").expect("an output").rejects[0].row, 0);
+    let tombstone = fired("tombstone").expect("an output");
+    assert_eq!((tombstone.rows.as_slice(), tombstone.values), (&[0][..], None), "the row's own null is kept");
 }

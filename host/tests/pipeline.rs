@@ -61,7 +61,7 @@ fn mill_of(batch: &str, sink: &str, module: &str, module_keys: &str, more: &str)
          source: {{ kafka: {{ brokers: [\"{brokers}\"], topics: [in], batch: {{ {batch} }},\n\
          \x20 properties: {{ fetch.wait.max.ms: 10, session.timeout.ms: 1000, heartbeat.interval.ms: 100 }} }} }}\n\
          module: {{ ref: {module}@1, {module_keys} }}\n\
-         routes: {{ out: [out], clean: [out] }}\n\
+         routes: {{ out: [out], clean: [out], fired: [out] }}\n\
          sinks: {{ out: {{ kafka: {{ brokers: [\"{brokers}\"], topic: out{sink} }} }} }}\n{more}"
     ));
     let began = Arc::new(Mutex::new(Vec::new()));
@@ -339,4 +339,105 @@ fn what_is_not_available_is_refused_and_not_ignored() {
     let two = "module: { ref: identity@1 }\ndelivery: exactly-once\n\
                errors: { dead_letter: { kafka: { topic: dead, properties: { linger.ms: 7 } } } }\n";
     assert!(refused(two).contains("all share one producer"));
+}
+
+fn keyed<'a>(read: &'a [support::Read], key: &'a str) -> impl Iterator<Item = &'a support::Read> {
+    read.iter().filter(move |record| record.key.as_deref() == Some(key))
+}
+
+#[test]
+fn a_timer_fires_between_batches_on_the_instance_that_gets_them() {
+    let mill = mill("timed", "{}", "timer: { every: 100ms }\n");
+    mill.kafka.write("in", 4, (0..50).map(|number| format!("value {number}")));
+    wait_until("the records", || mill.pipeline.status().records.r#in == 50);
+    let fires = mill.pipeline.status().fires;
+    wait_until("fires behind them", || mill.pipeline.status().fires > fires + 2);
+    let status = mill.pipeline.status();
+    assert_eq!(mill.pipeline.stop(Duration::from_secs(10)).left, 0);
+    assert_eq!((status.records.r#in, status.records.dropped), (50, 0), "the row of a fire counts nowhere");
+    let read = mill.kafka.read("out", 4, 50 + status.fires as usize);
+    let fired: Vec<Vec<i64>> = keyed(&read, "fire")
+        .map(|record| {
+            let value = record.value.as_deref().expect("a value");
+            let numbers: Vec<i64> = value.split(' ').map(|word| word.parse().expect("a number")).collect();
+            assert_eq!((numbers[0], numbers[1]), (record.timestamp, 0), "{record:?}");
+            assert!(record.headers.is_empty() && numbers[0] % 100 == 0, "{record:?}");
+            numbers
+        })
+        .collect();
+    assert!(fired.windows(2).all(|pair| pair[0][0] < pair[1][0]), "each planned time once, in order: {fired:?}");
+    assert_eq!(fired.last().expect("a fire")[2], 50, "what the batches left in the instance is at hand");
+}
+
+#[test]
+fn a_fire_that_fails_is_a_dead_letter_and_the_records_go_on() {
+    for (mode, words) in [("trap", "told to panic in a fire"), ("reject", "told to reject")] {
+        let mill = mill("timed", &format!("{{ fire: {mode} }}"), &format!("timer: {{ every: 100ms }}\n{DEAD}"));
+        mill.kafka.write("in", 4, (0..20).map(|number| format!("value {number}")));
+        let letter = mill.kafka.read("dead", 1, 2).remove(1);
+        assert_eq!(letter.headers["__connect.errors.topic"], "wasmill.timer.test");
+        assert_eq!(letter.headers["__connect.errors.offset"], letter.timestamp.to_string());
+        assert!(letter.headers["__connect.errors.exception.message"].contains(words), "{letter:?}");
+        assert_eq!(letter.value, None);
+        assert_eq!(mill.kafka.read("out", 4, 20).len(), 20);
+    }
+}
+
+#[test]
+fn a_fire_is_tried_again_and_stops_the_pipeline_as_a_batch_does() {
+    let errors = "errors: { retries: 3, backoff: { from: 1ms, to: 1ms } }\n";
+    let retried = mill("timed", "{ fire: retry }", &format!("timer: {{ every: 100ms }}\n{errors}"));
+    let fired = retried.kafka.read("out", 4, 1).remove(0);
+    assert!(fired.value.as_deref().is_some_and(|value| value.ends_with(" 2 0")), "the third try: {fired:?}");
+    let reason = |mill: &Mill| {
+        wait_until("the failure", || mill.pipeline.status().state == State::Failed);
+        mill.pipeline.status().reason.expect("a reason")
+    };
+    let always = mill("timed", "{ fire: retry-always }", &format!("timer: {{ every: 100ms }}\n{errors}"));
+    assert!(reason(&always).contains("more than 3 retries of the fire of 20"), "{}", reason(&always));
+    let fatal = mill("timed", "{ fire: fatal }", "timer: { every: 100ms }\n");
+    assert!(reason(&fatal).contains("told to stop"));
+    let poison = mill("timed", "{ fire: trap }", "timer: { every: 100ms }\n");
+    assert!(reason(&poison).contains("the fire of the timer that was planned for 20"), "{}", reason(&poison));
+}
+
+#[test]
+fn a_timer_needs_a_module_that_has_one() {
+    let host = host();
+    let spec = load_config(
+        "pipeline: test\nsource: { kafka: { brokers: [k:1], topics: [in] } }\nmodule: { ref: identity@1 }\n\
+         routes: { out: [out] }\nsinks: { out: { stdout: {} } }\ntimer: { every: 1m }\n",
+    );
+    let refused = host.release(1, "identity", &spec).map(drop).expect_err("refused");
+    assert_eq!(refused.code(), "no-timer");
+    assert!(refused.to_string().contains("`wasmill:transform/timer@0.1.0`"), "{refused}");
+}
+
+#[test]
+fn controls_are_taken_up_by_running_lanes_and_a_failed_one_tries_again() {
+    let mut mill = mill("evil", "{ mode: retry-always }", "errors: { backoff: { from: 1ms, to: 1ms } }\n");
+    mill.kafka.write("in", 4, ["one".to_owned()].into_iter());
+    wait_until("retries", || mill.pipeline.status().records.retried > 20);
+    for retries in [10, 30] {
+        mill.spec.errors.retries = retries;
+        mill.pipeline.control(&mill.spec);
+        let words = format!("more than {retries} retries");
+        wait_until(&words, || mill.pipeline.status().reason.is_some_and(|reason| reason.contains(&words)));
+    }
+    assert_eq!(mill.pipeline.status().release, 1);
+}
+
+#[test]
+fn lanes_rest_when_asked_and_go_on_with_their_counts() {
+    let mill = mill("identity", "{}", "");
+    mill.kafka.write("in", 4, (0..100).map(|number| format!("value {number}")));
+    wait_until("the records", || mill.pipeline.status().records.r#in == 100);
+    let resting = mill.pipeline.steer().rest(Duration::from_secs(10)).expect("at rest");
+    assert_eq!((resting.left, mill.pipeline.status().state), (0, State::Paused));
+    assert!(mill.pipeline.status().partitions.is_empty(), "it has left the group");
+    drop(resting);
+    mill.kafka.write("in", 4, (0..100).map(|number| format!("value {number}")));
+    wait_until("more records", || mill.pipeline.status().records.r#in == 200);
+    assert_eq!(mill.pipeline.status().state, State::Running);
+    assert_eq!(mill.kafka.read("out", 4, 200).len(), 200);
 }

@@ -39,7 +39,7 @@ const LAYERS: [(&str, &[&str]); 19] = [
 ];
 
 /// Crates that only some folders may name.
-const CONFINED: [(&str, &[&str]); 8] = [
+const CONFINED: [(&str, &[&str]); 9] = [
     ("wasmtime", &["engine"]),
     ("wasmtime_wasi", &["engine"]),
     ("wit_component", &["engine"]),
@@ -48,6 +48,7 @@ const CONFINED: [(&str, &[&str]); 8] = [
     ("elasticsearch", &["sink"]),
     ("redis", &["sink"]),
     ("rusqlite", &["control"]),
+    ("croner", &["config"]),
 ];
 
 /// Files that may hold `unsafe`: librdkafka's C interface, and the call that loads compiled code.

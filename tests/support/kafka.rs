@@ -164,6 +164,13 @@ impl Topic {
         read
     }
 
+    /// Members of a group, as its coordinator knows them.
+    pub fn members(&self, group: &str) -> usize {
+        let consumer: BaseConsumer = config().set("group.id", "tests").create().expect("a client");
+        let groups = consumer.fetch_group_list(Some(group), PATIENCE).expect("an answer");
+        groups.groups().iter().map(|group| group.members().len()).sum()
+    }
+
     /// Reads all that is committed: up to a last record, which is written to each partition now.
     pub fn read_all(&self) -> Vec<Read> {
         const LAST: &str = "the last one";

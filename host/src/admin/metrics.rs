@@ -47,7 +47,7 @@ impl std::fmt::Debug for Scrape {
 }
 
 /// Counters of a pipeline: name, help, where it stands.
-const COUNTERS: [(&str, &str, fn(&Counters) -> &AtomicU64); 10] = [
+const COUNTERS: [(&str, &str, fn(&Counters) -> &AtomicU64); 11] = [
     ("records_in", "rows that are through", |counters| &counters.records_in),
     ("records_out", "output records delivered", |counters| &counters.records_out),
     ("records_dropped", "rows dropped on purpose", |counters| &counters.dropped),
@@ -56,6 +56,7 @@ const COUNTERS: [(&str, &str, fn(&Counters) -> &AtomicU64); 10] = [
     ("batches", "batches that are through", |counters| &counters.batches),
     ("bytes_in", "bytes of keys and values read", |counters| &counters.bytes_in),
     ("rebalances", "times that partitions were taken up", |counters| &counters.rebalances),
+    ("timer_fires", "fires of the timed trigger that are through", |counters| &counters.fires),
     ("instances_recycled", "instances replaced because of the memory that they had gathered", |counters| {
         &counters.recycled
     }),

@@ -9,6 +9,7 @@ mod metrics;
 mod modules;
 mod pipelines;
 mod problem;
+mod trigger;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
@@ -82,12 +83,16 @@ fn guarded() -> OpenApiRouter<Api> {
         .routes(routes!(modules::put))
         .routes(routes!(modules::list))
         .routes(routes!(pipelines::list))
-        .routes(routes!(pipelines::put, pipelines::get, pipelines::delete))
+        .routes(routes!(pipelines::put, pipelines::get, pipelines::delete, trigger::patch))
         .routes(routes!(pipelines::swap))
         .routes(routes!(pipelines::rollback))
         .routes(routes!(pipelines::pause))
         .routes(routes!(pipelines::resume))
-        .routes(routes!(pipelines::invoke))
+        .routes(routes!(trigger::seek))
+        .routes(routes!(trigger::fire))
+        .routes(routes!(trigger::invoke))
+        .routes(routes!(trigger::batches))
+        .routes(routes!(trigger::put_batch, trigger::batch, trigger::delete_batch))
         .routes(routes!(pipelines::releases))
         .routes(routes!(pipelines::logs))
         .routes(routes!(document::serve))

@@ -11,7 +11,7 @@ use axum::{
 
 use super::{Api, Problem, problem::problems};
 use crate::{
-    control::{InvokeInput, InvokeResult, LogLine, ReleaseInfo, SwapRequest},
+    control::{Changed, Effect, LogLine, ReleaseInfo, SwapRequest},
     pipeline::Status,
 };
 
@@ -21,15 +21,23 @@ const DELETE_DEADLINE: Duration = Duration::from_secs(10);
 /// Lines of one answer.
 const LOG_LINES_MAX: usize = 1000;
 
-/// A pipeline after it was put.
+/// A pipeline after it was put or patched.
 #[derive(serde::Serialize, utoipa::ToSchema)]
 pub(super) struct Put {
     #[serde(flatten)]
     status: Status,
+    effect: Effect,
     /// What is allowed but probably not meant.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<Object>)]
     warnings: Vec<serde_json::Value>,
+}
+
+impl From<Changed> for Put {
+    fn from(changed: Changed) -> Self {
+        let Changed { status, effect, warnings } = changed;
+        Self { status, effect, warnings: problems(&warnings) }
+    }
 }
 
 /// All pipelines, by name.
@@ -40,7 +48,8 @@ pub(super) async fn list(State(api): State<Api>) -> Result<Json<Vec<Status>>, Pr
 
 /// Creates a pipeline, or changes it: the body is its YAML, or the same as JSON.
 ///
-/// A change of its module alone is a swap; any other starts it anew from what is committed.
+/// A change of its module, its routes or the controls of its trigger alone is a swap; any other starts it anew from what
+/// is committed. `effect` says which it was.
 #[utoipa::path(
     put,
     path = "/v1/pipelines/{name}",
@@ -52,8 +61,8 @@ pub(super) async fn list(State(api): State<Api>) -> Result<Json<Vec<Status>>, Pr
 pub(super) async fn put(State(api): State<Api>, Path(name): Path<String>, body: Bytes) -> Result<Json<Put>, Problem> {
     let text = String::from_utf8(body.into()).map_err(|_| Problem::bad_request("the body is not UTF-8".into()))?;
     let base = api.base.clone();
-    let (status, warnings) = api.call(move |controller| controller.put_pipeline(&name, &text, &base)).await?;
-    Ok(Json(Put { status, warnings: problems(&warnings) }))
+    let changed = api.call(move |controller| controller.put_pipeline(&name, &text, &base)).await?;
+    Ok(Json(changed.into()))
 }
 
 /// The status of a pipeline.
@@ -135,24 +144,6 @@ pub(super) async fn resume(State(api): State<Api>, Path(name): Path<String>) -> 
     Ok(Json(api.call(move |controller| controller.resume(&name)).await?))
 }
 
-/// Gives one batch to the live module by hand; nothing reaches a sink.
-#[utoipa::path(
-    post,
-    path = "/v1/pipelines/{name}/invoke",
-    tag = "pipelines",
-    params(("name" = String, Path)),
-    request_body = InvokeInput,
-    responses((status = 200, body = InvokeResult), (status = 400, body = Problem), (status = 404, body = Problem)),
-)]
-pub(super) async fn invoke(
-    State(api): State<Api>,
-    Path(name): Path<String>,
-    body: Bytes,
-) -> Result<Json<InvokeResult>, Problem> {
-    let input: InvokeInput = parse(&body)?;
-    Ok(Json(api.call(move |controller| controller.invoke(&name, &input)).await?))
-}
-
 /// Releases, newest first, with the first record that each was given of a partition.
 #[utoipa::path(
     get,
@@ -195,7 +186,7 @@ pub(super) async fn logs(
 }
 
 #[allow(clippy::result_large_err, reason = "a problem is made once for a request")]
-fn parse<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+pub(super) fn parse<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let body = if body.is_empty() { b"{}" } else { body };
     serde_json::from_slice(body).map_err(|error| Problem::bad_request(format!("the body: {error}")))
 }

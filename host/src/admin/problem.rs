@@ -10,7 +10,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::{config, control::ControlError};
+use crate::{
+    config,
+    control::ControlError,
+    pipeline::{ByHandError, FireError, SeekError},
+};
 
 /// Bytes of a foreign answer that are kept as the detail of a problem.
 const WORDS_MAX: usize = 4 << 10;
@@ -66,9 +70,19 @@ impl From<ControlError> for Problem {
             ControlError::BadName(_) | ControlError::BadRequest(_) => StatusCode::BAD_REQUEST,
             ControlError::ModuleExists { .. } | ControlError::NoRollback(_) => StatusCode::CONFLICT,
             ControlError::Module(error) if error.is_the_modules_fault() => StatusCode::UNPROCESSABLE_ENTITY,
-            ControlError::Config(_) | ControlError::Release { .. } | ControlError::Build(_) => {
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
+            ControlError::Config(_)
+            | ControlError::Release { .. }
+            | ControlError::Build(_)
+            | ControlError::Gone { .. }
+            | ControlError::Seek(SeekError::NoPartition { .. } | SeekError::Range { .. })
+            | ControlError::Fire(FireError::NoTimer(_))
+            | ControlError::ByHand(ByHandError::Build(_)) => StatusCode::UNPROCESSABLE_ENTITY,
+            ControlError::Seek(SeekError::Others { .. })
+            | ControlError::Fire(FireError::Paused | FireError::NotHere(_)) => StatusCode::CONFLICT,
+            // What stands behind this host did not do its part.
+            ControlError::Seek(SeekError::Kafka(_)) | ControlError::ByHand(_) => StatusCode::BAD_GATEWAY,
+            ControlError::Fire(FireError::Slow) => StatusCode::GATEWAY_TIMEOUT,
+            ControlError::Seek(SeekError::Restless) => StatusCode::INTERNAL_SERVER_ERROR,
             ControlError::Module(_) | ControlError::Store(_) | ControlError::Internal(_) => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }

@@ -132,13 +132,26 @@ pub(super) enum Verb {
         #[arg(long, short)]
         follow: bool,
     },
-    /// Give one batch to the live module by hand; nothing reaches a sink
-    Invoke {
+    /// Change keys of a pipeline while it runs
+    Set {
         pipeline: String,
-        /// NDJSON, a record per line; standard input where it is left out
-        #[arg(long, value_name = "FILE")]
-        input: Option<PathBuf>,
+        /// As in the pipeline file, or from the section on: batch.records=500 linger=50ms retries=10 enabled=false; nothing
+        /// behind `=` is the default
+        #[arg(required = true, value_name = "KEY=VALUE")]
+        changes: Vec<String>,
     },
+    /// Go on from another place: moves the position of the pipeline's group, all partitions or none
+    Seek {
+        pipeline: String,
+        /// earliest, latest, a time (2026-01-31T12:00:00Z), release:N (where it began), or TOPIC:PARTITION=OFFSET,...
+        #[arg(long, value_name = "PLACE")]
+        to: String,
+        /// Say what it would do, and do nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Give one batch to the live module by hand; nothing reaches a sink unless --deliver says so
+    Invoke(Invoke),
     /// Stop a pipeline and forget it
     Delete { pipeline: String },
     /// Compare the topics of two clusters, which have to hold the same records
@@ -146,6 +159,48 @@ pub(super) enum Verb {
     /// Compile a component, with limits: started by the host itself
     #[command(hide = true)]
     CompileWorker { input: PathBuf, output: PathBuf, memory: u64, cpu_seconds: u64 },
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Invoke {
+    pub(super) pipeline: String,
+
+    /// NDJSON, a record per line, and `{"fire": MILLISECONDS}` to fire the timer behind them; standard input where
+    /// nothing else is named
+    #[arg(long, value_name = "FILE")]
+    pub(super) input: Option<PathBuf>,
+
+    /// A saved batch
+    #[arg(long, value_name = "NAME", conflicts_with = "input")]
+    pub(super) batch: Option<String>,
+
+    /// Save the batch under a name, and do not give it to the module
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["batch", "deliver", "timer"])]
+    pub(super) save: Option<String>,
+
+    /// List the saved batches
+    #[arg(long, conflicts_with_all = ["input", "batch", "save", "deliver", "timer", "delete"])]
+    pub(super) list: bool,
+
+    /// Forget a saved batch
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["input", "batch", "save", "deliver", "timer"])]
+    pub(super) delete: Option<String>,
+
+    /// Fire the timer, behind the batch or alone; with --deliver and no batch the one of the running lanes
+    #[arg(long)]
+    pub(super) timer: bool,
+
+    /// Send what comes out to the sinks
+    #[arg(long)]
+    pub(super) deliver: bool,
+
+    /// Topic that the module is told
+    #[arg(long, value_name = "NAME")]
+    pub(super) topic: Option<String>,
+
+    /// Partition that the module is told
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(i32).range(0..))]
+    pub(super) partition: Option<i32>,
 }
 
 #[derive(Debug, clap::Args)]

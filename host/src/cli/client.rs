@@ -48,6 +48,10 @@ impl Client {
         self.send(Method::PUT, path, Some(body))
     }
 
+    pub(super) fn patch<T: DeserializeOwned>(&self, path: &str, body: &impl serde::Serialize) -> Result<T, Failure> {
+        self.send(Method::PATCH, path, Some(serde_json::to_vec(body).map_err(Failure::failed)?))
+    }
+
     pub(super) fn delete(&self, path: &str) -> Result<(), Failure> {
         self.send_raw(Method::DELETE, path, None).map(drop)
     }

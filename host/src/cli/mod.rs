@@ -12,6 +12,7 @@ mod demo;
 mod output;
 mod remote;
 mod run;
+mod trigger;
 mod validate;
 mod verify;
 
@@ -67,7 +68,9 @@ fn dispatch(args: Args) -> Result<ExitCode, Failure> {
         Verb::Status { pipeline } => done(remote::status(&remote()?, pipeline.as_deref(), json)),
         Verb::Releases { pipeline } => done(remote::releases(&remote()?, &pipeline, json)),
         Verb::Logs { pipeline, follow } => done(remote::logs(&remote()?, &pipeline, follow, json)),
-        Verb::Invoke { pipeline, input } => done(remote::invoke(&remote()?, &pipeline, input.as_deref(), json)),
+        Verb::Set { pipeline, changes } => done(trigger::set(&remote()?, &pipeline, &changes, json)),
+        Verb::Seek { pipeline, to, dry_run } => done(trigger::seek(&remote()?, &pipeline, &to, dry_run, json)),
+        Verb::Invoke(invoke) => done(trigger::invoke(&remote()?, invoke, json)),
         Verb::Apply { files } => done(remote::apply(&remote()?, &files, json)),
         Verb::Delete { pipeline } => done(remote::delete(&remote()?, &pipeline, json)),
     }

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    io::Read as _,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -14,7 +13,7 @@ use super::{
     output::{self, Failure, Kind},
     validate::read,
 };
-use crate::control::{InvokeInput, InvokeRecord, InvokeResult, LogLine, ModuleInfo, SwapRequest};
+use crate::control::{LogLine, ModuleInfo, SwapRequest};
 
 /// How often `logs --follow` asks for more.
 const FOLLOW: Duration = Duration::from_millis(500);
@@ -123,7 +122,7 @@ pub(super) fn status(client: &Client, pipeline: Option<&str>, json: bool) -> Res
     Ok(())
 }
 
-fn show(status: &Value, json: bool) -> Result<(), Failure> {
+pub(super) fn show(status: &Value, json: bool) -> Result<(), Failure> {
     if json {
         return output::json(status);
     }
@@ -152,6 +151,7 @@ fn show(status: &Value, json: bool) -> Result<(), Failure> {
             output::line(format_args!("    last error: {error}"));
         }
     }
+    trigger(&status["trigger"], &status["fires"]);
     let began = places(&status["began"]);
     if !began.is_empty() {
         output::line(format_args!("  release {} began at {began}", status["release"]));
@@ -160,6 +160,32 @@ fn show(status: &Value, json: bool) -> Result<(), Failure> {
         output::line(format_args!("  warning: {}", text(&warning["message"])));
     }
     Ok(())
+}
+
+/// The controls of the trigger, on a line; and those of its timer.
+fn trigger(trigger: &Value, fires: &Value) {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let (batch, backoff, timer) = (&trigger["batch"], &trigger["backoff"], &trigger["timer"]);
+    if batch.is_object() {
+        output::line(format_args!(
+            "  start {}, batches of {} records or {} bytes or {}, {} retries after {} to {}",
+            text(&trigger["start"]),
+            batch["records"],
+            batch["bytes"],
+            text(&batch["linger"]),
+            trigger["retries"],
+            text(&backoff["from"]),
+            text(&backoff["to"]),
+        ));
+    }
+    if timer.is_object() {
+        let when = match timer["every"].as_str() {
+            Some(every) => format!("every {every}"),
+            None => format!("cron {} {}", text(&timer["cron"]), text(&timer["timezone"])),
+        };
+        let next = timer["next"].as_str().unwrap_or("none");
+        output::line(format_args!("  timer {when}, next {next}, {fires} fires"));
+    }
 }
 
 /// Offsets by topic and partition, for people.
@@ -213,35 +239,6 @@ pub(super) fn logs(client: &Client, pipeline: &str, follow: bool, json: bool) ->
             std::thread::sleep(FOLLOW);
         }
     }
-}
-
-pub(super) fn invoke(client: &Client, pipeline: &str, input: Option<&Path>, json: bool) -> Result<(), Failure> {
-    let records = read_records(input)?;
-    let input = InvokeInput { topic: None, partition: 0, records };
-    let result: InvokeResult = client.post(&format!("/v1/pipelines/{}/invoke", escape(pipeline)), &input)?;
-    if json {
-        return output::json(&result);
-    }
-    result.records.iter().try_for_each(output::json)?;
-    output::line(format_args!("{} records, {} dropped", result.records.len(), result.dropped));
-    Ok(())
-}
-
-/// Records of an NDJSON file, or of standard input.
-pub(super) fn read_records(input: Option<&Path>) -> Result<Vec<InvokeRecord>, Failure> {
-    let name = input.map_or_else(|| "standard input".to_owned(), |file| file.display().to_string());
-    let usage = |message: String| Failure::new(Kind::Usage, format!("{name}: {message}"));
-    let mut text = String::new();
-    match input {
-        Some(file) => text = std::fs::read_to_string(file).map_err(|error| usage(error.to_string()))?,
-        None => drop(std::io::stdin().read_to_string(&mut text).map_err(|error| usage(error.to_string()))?),
-    }
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    lines
-        .map(|(number, line)| {
-            serde_json::from_str(line).map_err(|error| usage(format!("line {}: {error}", number + 1)))
-        })
-        .collect()
 }
 
 /// A name as a part of a path. Names that need more than this are refused by the host anyway.

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     admin,
     config::{self, Environment},
-    control::{ControlError, Controller, Options},
+    control::{Changed, ControlError, Controller, Options},
     engine::{CompileLimits, Engine, EngineOptions},
 };
 
@@ -71,8 +71,8 @@ fn apply(controller: &Controller, args: &Run) -> Result<(), Failure> {
     });
     let pipelines: Vec<_> = read_all.collect::<Result<_, Failure>>()?;
     for (name, text, base) in pipelines {
-        let applied = controller.put_pipeline(&name, &text, &base);
-        let (status, warnings) = applied.map_err(|error| match error {
+        let applied = controller.put_pipeline_at_start(&name, &text, &base);
+        let Changed { status, warnings, .. } = applied.map_err(|error| match error {
             ControlError::Config(error) => config_failure(*error),
             error => Failure::new(Kind::Refused, format!("pipeline `{name}`: {error}")),
         })?;

@@ -9,6 +9,7 @@ use super::{
     names::did_you_mean,
     pipeline::{Delivery, Start},
     sinks::{Partitioning, Versions},
+    timer::TimerScope,
     value::{Leaf, Wrong},
 };
 use crate::output::Op;
@@ -42,6 +43,10 @@ impl Choice for Versions {
 
 impl Choice for Partitioning {
     const WORDS: &'static [(&'static str, Self)] = &[("key", Self::Key), ("keep", Self::Keep)];
+}
+
+impl Choice for TimerScope {
+    const WORDS: &'static [(&'static str, Self)] = &[("pipeline", Self::Pipeline), ("lane", Self::Lane)];
 }
 
 /// The commands of a Redis sink, before their options are known.

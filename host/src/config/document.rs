@@ -61,6 +61,13 @@ pub(super) struct Scalar {
     defined: Place,
 }
 
+impl Scalar {
+    /// The text with its variables as they were written.
+    pub(super) fn written(&self) -> String {
+        self.raw.clone().unwrap_or_else(|| self.text.replace("${", "$${"))
+    }
+}
+
 enum Step {
     Key { name: String, place: Place },
     Index(usize),

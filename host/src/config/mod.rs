@@ -20,6 +20,7 @@ mod document;
 mod module;
 mod names;
 mod numbers;
+mod patch;
 mod pipeline;
 mod problem;
 mod raw;
@@ -30,6 +31,7 @@ mod sinks;
 mod template;
 #[cfg(test)]
 mod tests;
+mod timer;
 mod topics;
 mod validate;
 mod value;
@@ -37,6 +39,7 @@ mod variables;
 
 pub use module::{Grants, KeyValue, ModuleRef, ModuleSpec};
 pub use names::{BadName, check_name};
+pub use patch::{patch, with_controls_of};
 pub use pipeline::{Backoff, BatchPolicy, DeadLetter, Delivery, Errors, KafkaSource, Pipeline, Start, default_group};
 pub use problem::{ConfigError, Problem};
 pub use schema::schema;
@@ -46,6 +49,8 @@ pub use sinks::{
     TTL_MAX_MS, Versions,
 };
 pub use template::{BadTemplate, Part, Template};
+pub use timer::{Cron, Schedule, Timer, TimerScope};
+pub use topics::covers;
 pub use variables::{Environment, NoVariables, Resolve};
 
 /// A pipeline file that holds.

@@ -9,6 +9,7 @@ use super::{
     module::ModuleSpec,
     secret::Properties,
     sinks::{KafkaSink, Sink},
+    timer::Timer,
 };
 
 /// A pipeline, ready to become a release.
@@ -22,6 +23,8 @@ pub struct Pipeline {
     pub sinks: BTreeMap<String, Sink>,
     pub delivery: Delivery,
     pub errors: Errors,
+    /// The timed trigger, beside the records.
+    pub timer: Option<Timer>,
     /// The switch: a pipeline that is off stays known to the host and reads nothing.
     pub enabled: bool,
 }

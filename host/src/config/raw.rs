@@ -15,6 +15,7 @@ use super::{
     names::{Addresses, Name},
     numbers::{Count, Size, Switch, Time},
     pipeline::{Delivery, Start},
+    timer::{Cron, TimerScope, Zone},
     topics::SourceTopic,
     value::{At, Filled, Plain, Value},
 };
@@ -50,6 +51,8 @@ pub(super) struct RawPipeline {
     pub(super) delivery: Option<Value<OneOf<Delivery>>>,
     /// What becomes of batches and records that fail.
     pub(super) errors: Option<At<RawErrors>>,
+    /// The timed trigger, beside the records: calls a module that has a timer at planned times.
+    pub(super) timer: Option<At<RawTimer>>,
     /// The switch: `false` keeps the pipeline known to the host without running it.
     #[schemars(extend("default" = true))]
     pub(super) enabled: Option<Value<Switch>>,
@@ -224,4 +227,24 @@ pub(super) struct RawBackoff {
 pub(super) struct RawDeadLetter {
     /// A topic of a Kafka cluster.
     pub(super) kafka: Option<At<RawKafkaSink>>,
+}
+
+/// The timed trigger: the module is called at planned times, between two batches. A time that passes while the pipeline
+/// does not run is not made up for.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Timer")]
+pub(super) struct RawTimer {
+    /// Fires at every multiple of this duration since the Unix epoch: `1m` at each full minute. This or `cron`.
+    pub(super) every: Option<Value<Time<100, { 24 * 60 * MINUTE }>>>,
+    /// Fires when a cron expression says: minute, hour, day of the month, month and day of the week, with the second
+    /// before them where there are six fields. This or `every`.
+    pub(super) cron: Option<Value<Cron>>,
+    /// The time zone of `cron`, by its IANA name, such as `Europe/Berlin`.
+    #[schemars(extend("default" = "UTC"))]
+    pub(super) timezone: Option<Value<Zone>>,
+    /// Who fires: `pipeline`, one lane among all hosts of the group, that which has partition 0 of the first topic; or
+    /// `lane`, each lane that has a partition, for modules that gather what their own lane gave them.
+    #[schemars(extend("default" = "pipeline"))]
+    pub(super) scope: Option<Value<OneOf<TimerScope>>>,
 }

@@ -51,7 +51,7 @@ pub(super) fn is_internal(name: &str) -> bool {
 }
 
 /// Whether a topic of a source is, or stands for, the topic of this name.
-pub(super) fn covers(topic: &str, name: &str) -> bool {
+pub fn covers(topic: &str, name: &str) -> bool {
     if !is_pattern(topic) {
         return topic == name;
     }

@@ -17,6 +17,7 @@ use super::{
 mod module;
 mod properties;
 mod sinks;
+mod timer;
 mod together;
 
 /// Checks everything behind the shape.
@@ -61,6 +62,7 @@ impl Check<'_> {
         let delivery = self.optional(&raw.delivery).map(|delivery| delivery.0).unwrap_or_default();
         let errors =
             raw.errors.as_ref().map_or_else(|| Some(Errors::default()), |errors| self.errors(errors, source.as_ref()));
+        let timer = raw.timer.as_ref().and_then(|timer| self.timer(timer, source.as_ref()));
         let enabled = self.optional(&raw.enabled).is_none_or(|enabled| enabled.0);
         let dead_letter = errors.as_ref().and_then(|errors| errors.dead_letter.as_ref());
         self.together(raw, source.as_ref(), &sinks, dead_letter, delivery);
@@ -72,6 +74,7 @@ impl Check<'_> {
             sinks,
             delivery,
             errors: errors?,
+            timer,
             enabled,
         })
     }

@@ -3,15 +3,16 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use parking_lot::{Mutex, RwLock};
+use serde_json::{Map, Value};
 
 use super::{
-    ControlError, InvokeInput, InvokeResult, LogLine, ModuleInfo, ReleaseInfo, SwapRequest, logs::GuestMetric,
-    releases::not_found, slot::Slot, store::Store,
+    BatchInfo, Changed, ControlError, Fired, InvokeInput, InvokeRequest, InvokeResult, LogLine, ModuleInfo,
+    ReleaseInfo, SeekRequest, Sought, SwapRequest, logs::GuestMetric, releases::not_found, slot::Slot, store::Store,
 };
 use crate::{
-    config::{Problem, Resolve, check_name},
+    config::{Resolve, check_name},
     engine::Engine,
-    pipeline::{Began, Counters, OnBegan, Pipeline, State, Status},
+    pipeline::{Began, Counters, OnBegan, Pipeline, State, Status, Trigger, now},
 };
 
 /// Notes of where releases began that may wait to be written.
@@ -79,14 +80,76 @@ impl Controller {
     ///
     /// # Errors
     /// The text has mistakes, or its module is refused: what runs goes on.
-    pub fn put_pipeline(
+    pub fn put_pipeline(&self, name: &str, text: &str, base: &std::path::Path) -> Result<Changed, ControlError> {
+        check_name(name).map_err(|error| ControlError::BadName(format!("pipeline name `{name}`: {error}")))?;
+        self.inner.put_pipeline(name, text, base, false)
+    }
+
+    /// The same for a text that is given with each start of a host: where it is the one of the last time, what was
+    /// changed since by [`Self::patch_pipeline`] stays.
+    ///
+    /// # Errors
+    /// As [`Self::put_pipeline`].
+    pub fn put_pipeline_at_start(
         &self,
         name: &str,
         text: &str,
         base: &std::path::Path,
-    ) -> Result<(Status, Vec<Problem>), ControlError> {
-        check_name(name).map_err(|error| ControlError::BadName(format!("pipeline name `{name}`: {error}")))?;
-        self.inner.put_pipeline(name, text, base)
+    ) -> Result<Changed, ControlError> {
+        self.inner.put_pipeline(name, text, base, true)
+    }
+
+    /// Changes keys of a pipeline's text (RFC 7396). Controls of the trigger are taken up by what runs at the next batch,
+    /// without a release; see [`Effect`](super::Effect) for the rest.
+    ///
+    /// # Errors
+    /// There is no such pipeline, or what comes out has mistakes: what runs goes on.
+    pub fn patch_pipeline(&self, name: &str, patch: &Map<String, Value>) -> Result<Changed, ControlError> {
+        self.inner.patch(name, patch)
+    }
+
+    /// Moves the position of a pipeline's group, or says how it would move.
+    ///
+    /// # Errors
+    /// Nothing was moved: others are in the group, or a place is not there.
+    pub fn seek(&self, name: &str, request: &SeekRequest) -> Result<Sought, ControlError> {
+        self.inner.seek(name, request)
+    }
+
+    /// Fires the timed trigger of the running lanes now, and waits for it.
+    ///
+    /// # Errors
+    /// The module has none, or it is not this host that fires.
+    pub fn fire(&self, name: &str) -> Result<Fired, ControlError> {
+        self.inner.fire(name)
+    }
+
+    /// Keeps a batch for [`Self::invoke`].
+    ///
+    /// # Errors
+    /// The pipeline is not there, the name is none, or there is no room.
+    pub fn put_batch(&self, name: &str, batch: &str, input: &InvokeInput) -> Result<BatchInfo, ControlError> {
+        self.inner.put_batch(name, batch, input)
+    }
+
+    /// # Errors
+    /// The pipeline or the batch is not there.
+    pub fn batch(&self, name: &str, batch: &str) -> Result<InvokeInput, ControlError> {
+        self.inner.batch(name, batch)
+    }
+
+    /// Saved batches, by name.
+    ///
+    /// # Errors
+    /// The pipeline is not there.
+    pub fn batches(&self, name: &str) -> Result<Vec<BatchInfo>, ControlError> {
+        self.inner.batches(name)
+    }
+
+    /// # Errors
+    /// The pipeline or the batch is not there.
+    pub fn delete_batch(&self, name: &str, batch: &str) -> Result<(), ControlError> {
+        self.inner.delete_batch(name, batch)
     }
 
     /// Stops a pipeline and forgets it. Its group's offsets stay in Kafka.
@@ -149,12 +212,12 @@ impl Controller {
         Ok(slot.status())
     }
 
-    /// Gives one batch to the live module by hand.
+    /// Gives one batch to the live module by hand, in an instance of its own.
     ///
     /// # Errors
     /// The pipeline does not run, or the call fails.
-    pub fn invoke(&self, name: &str, input: &InvokeInput) -> Result<InvokeResult, ControlError> {
-        self.inner.invoke(name, input)
+    pub fn invoke(&self, name: &str, request: InvokeRequest) -> Result<InvokeResult, ControlError> {
+        self.inner.invoke(name, request)
     }
 
     /// Releases, newest first.
@@ -169,9 +232,10 @@ impl Controller {
     /// The pipeline is not there.
     pub fn status(&self, name: &str) -> Result<Status, ControlError> {
         let status = self.inner.slot(name)?.status();
-        let live = self.inner.store.lock().live(name)?;
-        let began = live.filter(|live| live.id == status.release).map(|live| live.began);
-        Ok(Status { began, ..status })
+        let Ok((pipeline, live)) = self.inner.live(name) else { return Ok(status) };
+        let trigger = self.inner.spec_of(&pipeline, &live).ok().map(|spec| Trigger::of(&spec, now()));
+        let began = Some(live).filter(|live| live.id == status.release).map(|live| live.began);
+        Ok(Status { began, trigger, ..status })
     }
 
     /// All pipelines, by name.

@@ -6,7 +6,7 @@ use super::store::StoreError;
 use crate::{
     config::ConfigError,
     engine::LoadError,
-    pipeline::{BuildError, PrepareError},
+    pipeline::{BuildError, ByHandError, FireError, PrepareError, SeekError},
 };
 
 #[derive(Debug, Error)]
@@ -29,6 +29,17 @@ pub enum ControlError {
     Build(#[from] BuildError),
     #[error("{0}")]
     NoRollback(String),
+    #[error("{0}. Nothing was moved")]
+    Seek(#[from] SeekError),
+    #[error(
+        "release {release} began at offset {began} of {topic}[{partition}], and the oldest record there is {low} \
+             now: what it was given can no longer be read exactly. `--to earliest` begins at what is left"
+    )]
+    Gone { release: u64, topic: String, partition: i32, began: i64, low: i64 },
+    #[error("{0}")]
+    Fire(FireError),
+    #[error("{0}")]
+    ByHand(#[from] ByHandError),
     #[error("the store: {0}")]
     Store(#[from] StoreError),
     #[error("{0}")]
@@ -48,6 +59,11 @@ impl ControlError {
             Self::Release { error, .. } => error.code(),
             Self::Build(_) => "cannot-build",
             Self::NoRollback(_) => "no-rollback",
+            Self::Seek(error) => error.code(),
+            Self::Gone { .. } => "offset-out-of-range",
+            Self::Fire(FireError::NoTimer(error)) => error.code(),
+            Self::Fire(_) => "not-fired",
+            Self::ByHand(_) => "not-delivered",
             Self::Store(_) => "store",
             Self::Internal(_) => "internal",
         }

@@ -1,4 +1,5 @@
-//! One batch by hand: records through a module, and what it answers, without a source and without a sink.
+//! One batch by hand: records through a module, and a fire of its timed trigger behind them, in an instance of its own;
+//! what it answers is shown, and delivered where that is asked for.
 
 use std::{rc::Rc, sync::Arc};
 
@@ -7,9 +8,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use super::{ControlError, controller::Inner};
 use crate::{
     batch::{Batch, Columns, MemoryRows},
-    engine::{Call, GuestOutput, Instance, Module},
+    engine::{Call, CallError, Fire, GuestOutput, Instance, Module},
     limits::Limits,
-    output::{Op, View},
+    output::{Op, Output, View},
+    pipeline::Delivered,
 };
 
 /// Records that one invocation may have.
@@ -23,7 +25,33 @@ pub struct InvokeInput {
     pub topic: Option<String>,
     #[serde(default)]
     pub partition: i32,
+    #[serde(default)]
     pub records: Vec<InvokeRecord>,
+    /// Then the timed trigger is fired, with this planned time in milliseconds since the Unix epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fire: Option<i64>,
+}
+
+/// What is to be given to a module by hand: records, a saved batch, or a fire alone.
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InvokeRequest {
+    /// Of the records, as the module is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partition: Option<i32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records: Option<Vec<InvokeRecord>>,
+    /// Name of a saved batch, in place of `records`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<String>,
+    /// Then the timed trigger is fired, with this planned time in milliseconds since the Unix epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fire: Option<i64>,
+    /// Sends what comes out to the sinks, and rejects to the dead letters.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deliver: bool,
 }
 
 /// A record of it. What is not text comes as base64.
@@ -49,6 +77,17 @@ pub struct InvokeRecord {
     pub offset: Option<i64>,
 }
 
+impl InvokeRequest {
+    fn check(&self) -> Result<(), ControlError> {
+        let mistake = match (&self.records, &self.batch, self.fire) {
+            (Some(_), Some(_), _) => "give `records` or a saved `batch`, not both",
+            (None, None, None) => "give `records`, a saved `batch`, or `fire`",
+            _ => return Ok(()),
+        };
+        Err(ControlError::BadRequest(mistake.into()))
+    }
+}
+
 /// What a module answered.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct InvokeResult {
@@ -56,6 +95,9 @@ pub struct InvokeResult {
     pub records: Vec<InvokedRecord>,
     /// Rows that it dropped on purpose.
     pub dropped: u32,
+    /// What was delivered, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivered: Option<Delivered>,
 }
 
 /// A record that came out, or a row that was rejected.
@@ -64,6 +106,9 @@ pub struct InvokeResult {
 pub struct InvokedRecord {
     /// Index of the record that it came from.
     pub row: u32,
+    /// It came from the fire of the timed trigger.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fire: bool,
     /// Why the row was rejected; everything else is left out then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejected: Option<String>,
@@ -88,16 +133,56 @@ pub struct InvokedRecord {
     pub version: Option<u64>,
 }
 
+/// The planned time in a line `{"fire": TIME}` among lines of records.
+pub fn fire_line(line: &str) -> Option<i64> {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Line {
+        fire: i64,
+    }
+    serde_json::from_str(line).ok().map(|Line { fire }| fire)
+}
+
 impl Inner {
     /// Gives a batch to the live module of a pipeline, in an instance of its own.
-    pub(super) fn invoke(&self, name: &str, input: &InvokeInput) -> Result<InvokeResult, ControlError> {
+    pub(super) fn invoke(&self, name: &str, request: InvokeRequest) -> Result<InvokeResult, ControlError> {
+        request.check()?;
         let slot = self.slot(name)?;
+        let deliver = request.deliver;
+        let input = self.input(name, request)?;
         let release = slot.with(|pipeline| pipeline.release());
         let release = release.ok_or_else(|| ControlError::BadRequest(format!("pipeline `{name}` does not run")))?;
+        if input.fire.is_some() {
+            release.check_timer().map_err(|error| ControlError::Fire(error.into()))?;
+        }
         let mut instance = release
             .instance()
             .map_err(|error| ControlError::BadRequest(format!("the module does not start: {error}")))?;
-        run(&mut instance, input)
+        let Ran { mut result, answers } = run(&mut instance, &input, name)?;
+        if deliver {
+            let (pipeline, live) = self.live(name)?;
+            let spec = self.spec_of(&pipeline, &live)?;
+            let mut all = Delivered::default();
+            for (batch, output) in answers {
+                let delivered = release.deliver_by_hand(&spec, &self.deps(), batch, output)?;
+                all.records += delivered.records;
+                all.dead_lettered += delivered.dead_lettered;
+            }
+            result.delivered = Some(all);
+        }
+        Ok(result)
+    }
+
+    fn input(&self, name: &str, request: InvokeRequest) -> Result<InvokeInput, ControlError> {
+        let InvokeRequest { topic, partition, records, batch, fire, deliver: _ } = request;
+        let mut input = match batch {
+            Some(batch) => self.batch(name, &batch)?,
+            None => InvokeInput { records: records.unwrap_or_default(), ..InvokeInput::default() },
+        };
+        input.topic = topic.or(input.topic);
+        input.partition = partition.unwrap_or(input.partition);
+        input.fire = fire.or(input.fire);
+        Ok(input)
     }
 }
 
@@ -115,33 +200,62 @@ pub fn invoke(
     let mut instance = module
         .instantiate(limits, config, guest)
         .map_err(|error| ControlError::BadRequest(format!("the module does not start: {error}")))?;
-    run(&mut instance, input)
+    Ok(run(&mut instance, input, "invoke")?.result)
 }
 
-fn run(instance: &mut Instance, input: &InvokeInput) -> Result<InvokeResult, ControlError> {
+/// What a module answered, and what is needed to deliver it.
+struct Ran {
+    result: InvokeResult,
+    answers: Vec<(Batch, Output)>,
+}
+
+fn run(instance: &mut Instance, input: &InvokeInput, pipeline: &str) -> Result<Ran, ControlError> {
+    let failed = |error: CallError| ControlError::BadRequest(format!("the module {}", error.explained()));
+    let mut ran = Ran { result: InvokeResult::default(), answers: Vec::new() };
     let rows = rows(input)?;
-    let topic = input.topic.as_deref().unwrap_or("invoke");
-    let mut columns = Columns::default();
-    columns.pack(&rows, 0..rows.offsets.len(), instance.plan().reads);
-    let output = instance
-        .transform(&Call { topic, partition: input.partition.max(0), attempt: 0, columns: &columns })
-        .map_err(|error| ControlError::BadRequest(format!("the module {}", error.explained())))?;
-    let count = rows.offsets.len() as u32;
-    let batch = Batch { topic: topic.into(), partition: input.partition, epoch: 0, bytes: 0, rows: Rc::new(rows) };
-    let view = View { batch: &batch, base: 0, output: &output };
-    let routes = &instance.plan().routes;
-    let mut records: Vec<InvokedRecord> = view.records().map(|record| shown(&record, routes)).collect();
-    let rejects = output.rejects.iter().map(|reject| InvokedRecord {
-        row: reject.row,
-        rejected: Some(reject.reason.clone()),
-        ..InvokedRecord::default()
-    });
-    records.extend(rejects);
-    records.sort_by_key(|record| record.row);
-    Ok(InvokeResult { records, dropped: output.dropped(count) })
+    if !rows.offsets.is_empty() || input.fire.is_none() {
+        let topic = input.topic.as_deref().unwrap_or("invoke");
+        let partition = input.partition.max(0);
+        let mut columns = Columns::default();
+        columns.pack(&rows, 0..rows.offsets.len(), instance.plan().reads);
+        let call = Call { topic, partition, attempt: 0, columns: &columns };
+        let output = instance.transform(&call).map_err(failed)?;
+        let batch = Batch { topic: topic.into(), partition, epoch: 0, bytes: 0, rows: Rc::new(rows) };
+        ran.take(batch, output, instance, false);
+    }
+    if let Some(at) = input.fire {
+        let output = instance.fire(Fire { at, now: at, attempt: 0 }).map_err(failed)?;
+        let topic = format!("wasmill.timer.{pipeline}").into();
+        let batch = Batch { topic, partition: 0, epoch: 0, bytes: 0, rows: Rc::new(MemoryRows::of_fire(at)) };
+        ran.take(batch, output, instance, true);
+    }
+    Ok(ran)
 }
 
-fn rows(input: &InvokeInput) -> Result<MemoryRows, ControlError> {
+impl Ran {
+    fn take(&mut self, batch: Batch, output: Output, instance: &Instance, fire: bool) {
+        let view = View { batch: &batch, base: 0, output: &output };
+        let routes = &instance.plan().routes;
+        let shown = view.records().map(|record| InvokedRecord { fire, ..shown(&record, routes) });
+        let rejects = output.rejects.iter().map(|reject| InvokedRecord {
+            row: reject.row,
+            fire,
+            rejected: Some(reject.reason.clone()),
+            ..InvokedRecord::default()
+        });
+        let mut records: Vec<InvokedRecord> = shown.chain(rejects).collect();
+        records.sort_by_key(|record| record.row);
+        self.result.records.extend(records);
+        if !fire {
+            self.result.dropped += output.dropped(batch.rows.len() as u32);
+        }
+        if !batch.rows.is_empty() {
+            self.answers.push((batch, output));
+        }
+    }
+}
+
+pub(super) fn rows(input: &InvokeInput) -> Result<MemoryRows, ControlError> {
     if input.records.len() > RECORDS_MAX {
         let count = input.records.len();
         return Err(ControlError::BadRequest(format!("{count} records are more than a batch has ({RECORDS_MAX})")));
@@ -190,6 +304,7 @@ fn shown(record: &crate::output::Record<'_>, routes: &[String]) -> InvokedRecord
     };
     InvokedRecord {
         row: record.row,
+        fire: false,
         rejected: None,
         route: routes.get(usize::from(record.route)).cloned(),
         key,

@@ -4,17 +4,21 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{
     ControlError,
+    change::{Changed, Difference, Effect, difference},
     controller::Inner,
     slot::Slot,
     store::{PipelineRow, ReleaseRow, ReleaseState},
 };
 use crate::{
-    config::{self, Loaded, ModuleRef, Problem},
+    config::{self, Loaded, ModuleRef},
     pipeline::{Deps, ModuleId, Pipeline, Release, State, Status},
 };
 
 /// How long a pipeline may deliver what is in flight before it is started anew with another configuration.
-const RESTART_DEADLINE: Duration = Duration::from_secs(10);
+pub(super) const RESTART_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Why a pipeline that is switched off does not run.
+pub(super) const SWITCHED_OFF: &str = "`enabled` is false";
 
 /// A release as people see it.
 #[derive(Clone, Debug, serde::Serialize, utoipa::ToSchema)]
@@ -45,47 +49,54 @@ pub(super) fn now() -> String {
 }
 
 /// A release that is about to be tried.
-struct Candidate {
-    row: ReleaseRow,
-    spec: config::Pipeline,
-    base: String,
+pub(super) struct Candidate {
+    pub(super) row: ReleaseRow,
+    pub(super) spec: config::Pipeline,
+    pub(super) base: String,
+    /// The text as it was given, where it was.
+    pub(super) applied: Option<String>,
 }
 
 impl Inner {
-    /// Creates a pipeline or changes it. A change of its module alone is a swap; any other starts it anew, from what
-    /// is committed. Answers its status, and what is allowed but probably not meant.
+    /// Creates a pipeline or changes it. A change of its module, its routes and its controls alone is a swap; any other
+    /// starts it anew, from what is committed. With `keep`, a text that is the one of the last time is that with all
+    /// that was patched since.
     pub(super) fn put_pipeline(
         &self,
         name: &str,
         text: &str,
         base: &std::path::Path,
-    ) -> Result<(Status, Vec<Problem>), ControlError> {
-        let Loaded { pipeline: spec, warnings } = self.read_spec(name, text, base)?;
+        keep: bool,
+    ) -> Result<Changed, ControlError> {
+        let known = self.store.lock().pipeline(name)?;
+        let patched = known.filter(|known| keep && known.applied.as_deref() == Some(text)).map(|known| known.spec);
+        let Loaded { pipeline: spec, warnings } = self.read_spec(name, patched.as_deref().unwrap_or(text), base)?;
         let slot = self.slot_or_new(name);
         let _operation = slot.operation.lock();
         let before = self.store.lock().pipeline(name)?;
         let known = before.is_some();
+        let text = (patched.as_deref().unwrap_or(text), text);
         let done = self.put_spec(&slot, before, spec, text, base.display().to_string());
         if done.is_err() && !known {
             self.drop_slot(name);
         }
-        done?;
-        Ok((slot.status(), warnings))
+        Ok(Changed { effect: done?, status: slot.status(), warnings })
     }
 
+    /// `text` is what is to hold, and what was given.
     fn put_spec(
         &self,
         slot: &Arc<Slot>,
         before: Option<PipelineRow>,
         spec: config::Pipeline,
-        text: &str,
+        text: (&str, &str),
         base: String,
-    ) -> Result<(), ControlError> {
+    ) -> Result<Effect, ControlError> {
         let (module, id) = self.resolve(&spec.module.reference)?;
-        let row = self.row(&slot.name, id, text, None)?;
-        let swap = before.as_ref().is_some_and(|before| self.only_module_differs(before, &spec));
+        let row = self.row(&slot.name, id, text.0, None)?;
+        let swap = before.as_ref().is_some_and(|before| self.is_swap(before, &spec));
         let paused = before.is_some_and(|before| before.paused);
-        self.take_over(slot, Candidate { row, spec, base }, &module, swap, paused)
+        self.take_over(slot, Candidate { row, spec, base, applied: Some(text.1.into()) }, &module, swap, paused)
     }
 
     /// Swaps the module of a pipeline, or its settings, at the next batch boundary.
@@ -104,11 +115,12 @@ impl Inner {
         let config = request.config.or(live.config);
         spec.module.config = settings(&spec, config.as_ref());
         let row = self.row(name, id, &live.spec, config)?;
-        self.take_over(&slot, Candidate { row, spec, base: pipeline.base }, &module, true, pipeline.paused)?;
+        let candidate = Candidate { row, spec, base: pipeline.base, applied: None };
+        self.take_over(&slot, candidate, &module, true, pipeline.paused)?;
         Ok(slot.status())
     }
 
-    /// Brings back the release that was live before, as a new one.
+    /// Brings back the release that was live before, as a new one. The controls of the trigger stay as they are.
     pub(super) fn rollback(&self, name: &str) -> Result<Status, ControlError> {
         let slot = self.slot(name)?;
         let _operation = slot.operation.lock();
@@ -118,12 +130,13 @@ impl Inner {
             .into_iter()
             .find(|release| release.state == ReleaseState::Retired && release.id < live.id)
             .ok_or_else(|| ControlError::NoRollback(format!("pipeline `{name}` had no release before {}", live.id)))?;
-        let spec = self.spec_of(&pipeline, &target)?;
-        let swap = self.only_module_differs(&pipeline, &spec);
+        let (text, spec) = self.with_live_controls(&pipeline, &target, &live)?;
+        let swap = self.is_swap(&pipeline, &spec);
         let (module, id) = self.resolve(&by_digest(&target.module))?;
         let id = ModuleId { version: target.module.version.clone(), ..id };
-        let row = self.row(name, id, &target.spec, target.config)?;
-        self.take_over(&slot, Candidate { row, spec, base: pipeline.base }, &module, swap, pipeline.paused)?;
+        let row = self.row(name, id, &text, target.config)?;
+        let candidate = Candidate { row, spec, base: pipeline.base, applied: None };
+        self.take_over(&slot, candidate, &module, swap, pipeline.paused)?;
         Ok(slot.status())
     }
 
@@ -155,7 +168,7 @@ impl Inner {
         }
     }
 
-    fn try_start_stored(&self, pipeline: &PipelineRow, slot: &Arc<Slot>) -> Result<(), ControlError> {
+    pub(super) fn try_start_stored(&self, pipeline: &PipelineRow, slot: &Arc<Slot>) -> Result<(), ControlError> {
         let (_, live) = self.live(&pipeline.name)?;
         let spec = self.spec_of(pipeline, &live)?;
         let module = self.load(&live.module.digest)?;
@@ -165,25 +178,29 @@ impl Inner {
         self.run(slot, spec, release, pipeline.paused)
     }
 
-    /// Tries a candidate and makes it live: by a swap where only its module differs and the pipeline runs, otherwise by
-    /// starting the pipeline anew. Until everything that can fail has been done, what runs is not touched.
-    fn take_over(
+    /// Tries a candidate and makes it live: by a swap where that does and the pipeline runs, otherwise by starting the
+    /// pipeline anew. Until everything that can fail has been done, what runs is not touched.
+    pub(super) fn take_over(
         &self,
         slot: &Arc<Slot>,
         candidate: Candidate,
         module: &crate::engine::Module,
         swap: bool,
         paused: bool,
-    ) -> Result<(), ControlError> {
-        let Candidate { row, spec, base } = candidate;
+    ) -> Result<Effect, ControlError> {
+        let Candidate { row, spec, base, applied } = candidate;
         let guest = slot.logs.of_release(row.id);
         let release = match Release::prepare(row.id, module, row.module.clone(), &spec, guest) {
             Ok(release) => release,
             Err(error) => return Err(self.refuse(slot, row, error)),
         };
-        if swap && slot.with(|_| ()).is_some() {
-            self.store.lock().go_live(&row, &base)?;
-            slot.with(|pipeline| pipeline.swap(release));
+        let runs = slot.with(|_| ()).is_some();
+        if swap && runs && spec.enabled {
+            self.store.lock().go_live(&row, &base, applied.as_deref())?;
+            slot.with(|pipeline| {
+                pipeline.swap(release);
+                pipeline.control(&spec);
+            });
             tracing::info!(
                 pipeline = slot.name,
                 release = row.id,
@@ -191,14 +208,16 @@ impl Inner {
                 version = row.module.version,
                 "swapped"
             );
-            return Ok(());
+            return Ok(Effect::Swap);
         }
         Pipeline::check(&spec, &self.deps())?;
         if let Some(running) = slot.take(State::Stopped, None) {
             running.stop(RESTART_DEADLINE);
         }
-        self.store.lock().go_live(&row, &base)?;
-        self.run(slot, spec, release, paused)
+        self.store.lock().go_live(&row, &base, applied.as_deref())?;
+        let effect = Effect::of_start(runs, spec.enabled);
+        self.run(slot, spec, release, paused)?;
+        Ok(effect)
     }
 
     fn refuse(&self, slot: &Slot, mut row: ReleaseRow, error: crate::pipeline::PrepareError) -> ControlError {
@@ -222,7 +241,7 @@ impl Inner {
         paused: bool,
     ) -> Result<(), ControlError> {
         if !spec.enabled {
-            slot.set_idle(State::Stopped, Some("`enabled` is false".into()), release.id, release.module.clone());
+            slot.set_idle(State::Stopped, Some(SWITCHED_OFF.into()), release.id, release.module.clone());
             return Ok(());
         }
         let (id, module) = (release.id, release.module.clone());
@@ -236,12 +255,12 @@ impl Inner {
         Ok(())
     }
 
-    fn deps(&self) -> Deps {
+    pub(super) fn deps(&self) -> Deps {
         let (began, instance) = (Arc::clone(&self.began), Arc::clone(&self.instance));
         Deps { runtime: self.runtime.clone(), began, instance }
     }
 
-    fn row(
+    pub(super) fn row(
         &self,
         pipeline: &str,
         module: ModuleId,
@@ -261,7 +280,7 @@ impl Inner {
         })
     }
 
-    fn live(&self, name: &str) -> Result<(PipelineRow, ReleaseRow), ControlError> {
+    pub(super) fn live(&self, name: &str) -> Result<(PipelineRow, ReleaseRow), ControlError> {
         let store = self.store.lock();
         match (store.pipeline(name)?, store.live(name)?) {
             (Some(pipeline), Some(live)) => Ok((pipeline, live)),
@@ -269,7 +288,7 @@ impl Inner {
         }
     }
 
-    fn read_spec(&self, name: &str, text: &str, base: &std::path::Path) -> Result<Loaded, ControlError> {
+    pub(super) fn read_spec(&self, name: &str, text: &str, base: &std::path::Path) -> Result<Loaded, ControlError> {
         let loaded = config::load(text, name, base, self.vars.as_ref())?;
         if loaded.pipeline.name != name {
             let said = &loaded.pipeline.name;
@@ -280,20 +299,37 @@ impl Inner {
         Ok(loaded)
     }
 
-    fn spec_of(&self, pipeline: &PipelineRow, release: &ReleaseRow) -> Result<config::Pipeline, ControlError> {
+    pub(super) fn spec_of(
+        &self,
+        pipeline: &PipelineRow,
+        release: &ReleaseRow,
+    ) -> Result<config::Pipeline, ControlError> {
         let base = std::path::Path::new(&pipeline.base);
         let mut spec = self.read_spec(&pipeline.name, &release.spec, base)?.pipeline;
         spec.module.config = settings(&spec, release.config.as_ref());
         Ok(spec)
     }
 
-    /// Whether two texts of a pipeline differ in nothing but its module, its settings and its limits.
-    fn only_module_differs(&self, before: &PipelineRow, spec: &config::Pipeline) -> bool {
-        let Ok(before) = self.read_spec(&before.name, &before.spec, std::path::Path::new(&before.base)) else {
-            return false;
-        };
-        let same = config::Pipeline { module: before.pipeline.module.clone(), ..spec.clone() };
-        same == before.pipeline
+    /// Whether a text can take the place of another one without a new start.
+    fn is_swap(&self, before: &PipelineRow, spec: &config::Pipeline) -> bool {
+        let before = self.read_spec(&before.name, &before.spec, std::path::Path::new(&before.base));
+        before.is_ok_and(|before| difference(&before.pipeline, spec) != Difference::Parts)
+    }
+
+    /// The text and meaning of an earlier release under the controls of the live one.
+    fn with_live_controls(
+        &self,
+        pipeline: &PipelineRow,
+        target: &ReleaseRow,
+        live: &ReleaseRow,
+    ) -> Result<(String, config::Pipeline), ControlError> {
+        let (then, now) = (self.spec_of(pipeline, target)?, self.spec_of(pipeline, live)?);
+        if super::change::with_controls_of(then.clone(), &now) == then {
+            return Ok((target.spec.clone(), then));
+        }
+        let text = config::with_controls_of(&target.spec, &live.spec)?;
+        let moved = ReleaseRow { spec: text.clone(), ..target.clone() };
+        Ok((text, self.spec_of(pipeline, &moved)?))
     }
 }
 
@@ -301,7 +337,7 @@ pub(super) fn not_found(name: &str) -> ControlError {
     ControlError::NotFound { what: "pipeline", name: name.to_owned(), hint: String::new() }
 }
 
-fn by_digest(module: &ModuleId) -> ModuleRef {
+pub(super) fn by_digest(module: &ModuleId) -> ModuleRef {
     let digest = module.digest.trim_start_matches("sha256:").to_owned();
     ModuleRef::Digest { name: module.name.clone(), digest }
 }

@@ -80,11 +80,13 @@ impl Slot {
                 records: Counts::default(),
                 lag: None,
                 rebalances: 0,
+                fires: 0,
                 recycled: 0,
                 swap_gaps: None,
                 sinks: BTreeMap::new(),
                 partitions: Partitions::new(),
                 began: None,
+                trigger: None,
             },
         }
     }

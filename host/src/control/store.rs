@@ -19,13 +19,16 @@ use crate::{
     pipeline::{Began, ModuleId},
 };
 
+mod batches;
 mod rows;
+pub(super) use batches::BatchRow;
 pub(super) use rows::{ModuleRow, PipelineRow, ReleaseRow, ReleaseState};
 
-/// Version of the tables. A later program migrates an earlier file; an earlier program refuses a later one.
-const SCHEMA_VERSION: i64 = 1;
+/// The tables, as steps from one version of the file to the next. A later program makes the steps that an earlier file
+/// lacks; an earlier program refuses a later file.
+const MIGRATIONS: [&str; 2] = [TABLES, TRIGGERS];
 
-const SCHEMA: &str = "
+const TABLES: &str = "
 CREATE TABLE modules (
     name TEXT NOT NULL, version TEXT NOT NULL, digest TEXT NOT NULL, uploaded_at TEXT NOT NULL,
     description TEXT NOT NULL, world TEXT NOT NULL, imports TEXT NOT NULL, bytes INTEGER NOT NULL,
@@ -45,6 +48,16 @@ CREATE TABLE began (
     offset INTEGER NOT NULL,
     PRIMARY KEY (pipeline, release, topic, partition),
     FOREIGN KEY (pipeline, release) REFERENCES releases (pipeline, id) ON DELETE CASCADE
+) STRICT;
+";
+
+/// `applied` is the text as it was given last, before patches; saved batches.
+const TRIGGERS: &str = "
+ALTER TABLE pipelines ADD COLUMN applied TEXT;
+CREATE TABLE batches (
+    pipeline TEXT NOT NULL REFERENCES pipelines (name) ON DELETE CASCADE, name TEXT NOT NULL,
+    input TEXT NOT NULL, records INTEGER NOT NULL, saved_at TEXT NOT NULL,
+    PRIMARY KEY (pipeline, name)
 ) STRICT;
 ";
 
@@ -87,12 +100,12 @@ impl Store {
         db.pragma_update(None, "synchronous", "FULL")?;
         db.pragma_update(None, "foreign_keys", true)?;
         let found: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        match found {
-            0 => {
-                db.execute_batch(&format!("BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"))?;
-            }
-            SCHEMA_VERSION => {}
-            found => return Err(StoreError::Later { found, known: SCHEMA_VERSION }),
+        let known = MIGRATIONS.len() as i64;
+        if found > known {
+            return Err(StoreError::Later { found, known });
+        }
+        for (version, step) in (1_i64..).zip(MIGRATIONS).filter(|(version, _)| *version > found) {
+            db.execute_batch(&format!("BEGIN; {step} PRAGMA user_version = {version}; COMMIT;"))?;
         }
         let instance = instance(&folder.join("instance")).map_err(failed)?;
         Ok(Self { db, modules, instance, _lock: lock })
@@ -184,9 +197,16 @@ impl Store {
     }
 
     pub(super) fn pipelines(&self) -> Result<Vec<PipelineRow>, StoreError> {
-        let mut statement = self.db.prepare_cached("SELECT name, spec, base, paused FROM pipelines ORDER BY name")?;
+        let mut statement =
+            self.db.prepare_cached("SELECT name, spec, base, paused, applied FROM pipelines ORDER BY name")?;
         let rows = statement.query_map([], |row| {
-            Ok(PipelineRow { name: row.get(0)?, spec: row.get(1)?, base: row.get(2)?, paused: row.get(3)? })
+            Ok(PipelineRow {
+                name: row.get(0)?,
+                spec: row.get(1)?,
+                base: row.get(2)?,
+                paused: row.get(3)?,
+                applied: row.get(4)?,
+            })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -214,19 +234,34 @@ impl Store {
     }
 
     /// Makes a release the live one, together with the pipeline's text that it was made from: one transaction. The one
-    /// before is retired. To be called before the release takes over, so that a restart goes on with it.
-    pub(super) fn go_live(&mut self, release: &ReleaseRow, base: &str) -> Result<(), StoreError> {
+    /// before is retired. To be called before the release takes over, so that a restart goes on with it. `applied` is
+    /// the text as it was given, where it was.
+    pub(super) fn go_live(
+        &mut self,
+        release: &ReleaseRow,
+        base: &str,
+        applied: Option<&str>,
+    ) -> Result<(), StoreError> {
         let db = self.db.transaction()?;
         db.execute(
-            "INSERT INTO pipelines (name, spec, base) VALUES (?1, ?2, ?3)
-             ON CONFLICT (name) DO UPDATE SET spec = ?2, base = ?3",
-            params![release.pipeline, release.spec, base],
+            "INSERT INTO pipelines (name, spec, base, applied) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (name) DO UPDATE SET spec = ?2, base = ?3, applied = coalesce(?4, applied)",
+            params![release.pipeline, release.spec, base, applied],
         )?;
         db.execute(
             "UPDATE releases SET state = 'retired' WHERE pipeline = ?1 AND state = 'live'",
             params![release.pipeline],
         )?;
         insert_release(&db, release)?;
+        db.commit()?;
+        Ok(())
+    }
+
+    /// Changes the text of a pipeline and of its live release: of controls, which are no part of a release.
+    pub(super) fn set_spec(&mut self, pipeline: &str, spec: &str) -> Result<(), StoreError> {
+        let db = self.db.transaction()?;
+        db.execute("UPDATE pipelines SET spec = ?2 WHERE name = ?1", params![pipeline, spec])?;
+        db.execute("UPDATE releases SET spec = ?2 WHERE pipeline = ?1 AND state = 'live'", params![pipeline, spec])?;
         db.commit()?;
         Ok(())
     }

@@ -48,6 +48,13 @@ pub(super) struct Shape {
     pub(super) exports: Vec<String>,
 }
 
+/// What a module is that was admitted.
+pub(super) struct Admitted {
+    pub(super) world: World,
+    /// Full name of the interface of its timed trigger, where it exports one.
+    pub(super) timer: Option<String>,
+}
+
 impl Shape {
     pub(super) fn of(engine: &Engine, component: &Component) -> Self {
         let component_type = component.component_type();
@@ -64,12 +71,13 @@ impl Shape {
         Self { imports: imports.collect(), exports }
     }
 
-    /// Whether it may be a module; answers its world.
-    pub(super) fn admit(&self) -> Result<World, LoadError> {
+    /// Whether it may be a module; answers its world, and whether it has a timed trigger.
+    pub(super) fn admit(&self) -> Result<Admitted, LoadError> {
         let world = world(&self.exports)?;
+        let timer = timer(world);
         match self.imports.iter().find(|import| !import.granted) {
             Some(import) => Err(LoadError::UnknownImport { import: import.name.clone() }),
-            None => Ok(world),
+            None => Ok(Admitted { world, timer: self.exports.contains(&timer).then_some(timer) }),
         }
     }
 }
@@ -81,8 +89,19 @@ fn import(name: &str, types_only: bool) -> Import {
     Import { name: name.to_owned(), granted, what }
 }
 
+fn item(interface: &str) -> String {
+    format!("{PACKAGE}/{interface}@{VERSION}")
+}
+
+/// The optional export that makes a module of this world one with a timed trigger.
+pub(super) fn timer(world: World) -> String {
+    match world {
+        World::Columns => item("timer"),
+        World::Records => item("timer-records"),
+    }
+}
+
 fn world(exports: &[String]) -> Result<World, LoadError> {
-    let item = |interface: &str| format!("{PACKAGE}/{interface}@{VERSION}");
     let has = |interface: &str| exports.contains(&item(interface));
     let wrong = |missing: String| {
         let found = if exports.is_empty() { "nothing".into() } else { exports.join(", ") };

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use wasmtime::{Store, Trap, WasmBacktrace, component::InstancePre};
+use wasmtime::{
+    Store, Trap, WasmBacktrace,
+    component::{Instance as ComponentInstance, InstancePre},
+};
 
 use super::{
     bindings::{columns, records as records_world},
@@ -12,6 +15,7 @@ use super::{
     records,
     runtime::TICK,
     state::State,
+    timer::{Fire, Timer},
 };
 use crate::{
     batch::{Columns, Reads},
@@ -42,6 +46,7 @@ enum Exports {
 pub struct Instance {
     store: Store<State>,
     exports: Exports,
+    timer: Option<Timer>,
     plan: Plan,
     limits: Limits,
     broken: bool,
@@ -52,6 +57,7 @@ impl Instance {
         engine: &wasmtime::Engine,
         pre: &InstancePre<State>,
         world: World,
+        timer: Option<&str>,
         limits: Limits,
         guest: Arc<dyn GuestOutput>,
     ) -> Result<Self, StartError> {
@@ -60,16 +66,12 @@ impl Instance {
         // Bounds what the host allocates for an answer before it can be measured; headroom for its list structure.
         store.set_hostcall_fuel(limits.output.saturating_mul(2).saturating_add(1 << 20));
         arm(&mut store, limits);
-        let exports = match world {
-            World::Columns => columns::TransformPre::new(pre.clone())
-                .and_then(|pre| pre.instantiate(&mut store))
-                .map(Exports::Columns),
-            World::Records => records_world::TransformRecordsPre::new(pre.clone())
-                .and_then(|pre| pre.instantiate(&mut store))
-                .map(Exports::Records),
-        };
-        match exports {
-            Ok(exports) => Ok(Self { store, exports, plan: Plan::default(), limits, broken: false }),
+        let made = pre.instantiate(&mut store).and_then(|made| {
+            let timer = timer.map(|name| Timer::find(&mut store, &made, world, name)).transpose()?;
+            Ok((exports(&mut store, &made, world)?, timer))
+        });
+        match made {
+            Ok((exports, timer)) => Ok(Self { store, exports, timer, plan: Plan::default(), limits, broken: false }),
             Err(error) if is_guests(&error) => Err(StartError::Call(explain(&mut store, limits, &error))),
             Err(error) => Err(StartError::Instantiate(format!("{error:#}"))),
         }
@@ -119,12 +121,34 @@ impl Instance {
             }
             Exports::Records(exports) => records::transform(exports, store, call),
         });
-        let output = answer?.map_err(|error| match error {
+        self.checked(answer?, call.columns.rows)
+    }
+
+    /// Whether the module has a timed trigger.
+    pub fn has_timer(&self) -> bool {
+        self.timer.is_some()
+    }
+
+    /// Calls the module's timed trigger. The answer is one for a batch of one row ([`Columns::of_fire`]).
+    ///
+    /// # Errors
+    /// See [`CallError`]; a module without a timed trigger is fatal.
+    pub fn fire(&mut self, fire: Fire) -> Result<Output, CallError> {
+        let Some(timer) = self.timer else {
+            return Err(CallError::Fatal("the module has no timed trigger".into()));
+        };
+        let answer = self.enter(|_, store| timer.call(store, fire))?;
+        self.checked(answer, 1)
+    }
+
+    /// The gate for what the module answered.
+    fn checked(&mut self, answer: Result<Output, types::Error>, rows: u32) -> Result<Output, CallError> {
+        let output = answer.map_err(|error| match error {
             types::Error::Retry(reason) => CallError::Retry(reason),
             types::Error::Fatal(reason) => CallError::Fatal(reason),
         })?;
         let Limits { output: bytes, output_records, .. } = self.limits;
-        if let Err(bad) = output.check(call.columns.rows, self.plan.routes.len(), output_records, bytes) {
+        if let Err(bad) = output.check(rows, self.plan.routes.len(), output_records, bytes) {
             self.broken = true;
             return Err(bad.into());
         }
@@ -147,6 +171,13 @@ impl Instance {
             self.broken = true;
             explain(&mut self.store, self.limits, &error)
         })
+    }
+}
+
+fn exports(store: &mut Store<State>, made: &ComponentInstance, world: World) -> wasmtime::Result<Exports> {
+    match world {
+        World::Columns => columns::Transform::new(store, made).map(Exports::Columns),
+        World::Records => records_world::TransformRecords::new(store, made).map(Exports::Records),
     }
 }
 

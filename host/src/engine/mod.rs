@@ -26,6 +26,7 @@ mod module;
 mod records;
 mod runtime;
 mod state;
+mod timer;
 
 pub use admission::Import;
 pub use compile::{CompileLimits, compile_worker};
@@ -35,3 +36,4 @@ pub use guest::{GuestOutput, LogLevel, NoOutput};
 pub use instance::{Call, Instance};
 pub use module::{Description, Digest, Inspection, Module, Plan, Setting, World};
 pub use runtime::{Engine, EngineOptions};
+pub use timer::Fire;

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use wasmtime::component::{Component, InstancePre};
 
 use super::{
-    admission::{Import, Shape},
+    admission::{self, Admitted, Import, Shape},
     componentize::componentize,
     error::{LoadError, StartError},
     guest::{GuestOutput, NoOutput},
@@ -160,6 +160,7 @@ struct Loaded {
     pre: InstancePre<State>,
     digest: Digest,
     world: World,
+    timer: Option<String>,
     imports: Vec<Import>,
     description: Description,
     compiled_in: Option<Duration>,
@@ -175,13 +176,14 @@ impl Module {
 
     fn admit(engine: &Arc<Inner>, compiled: Compiled, shape: Shape) -> Result<Self, LoadError> {
         let Compiled { digest, component, code_bytes, compiled_in } = compiled;
-        let world = shape.admit()?;
+        let Admitted { world, timer } = shape.admit()?;
         let pre = pre_instantiate(engine, &component)?;
         let mut module = Loaded {
             engine: Arc::clone(engine),
             pre,
             digest,
             world,
+            timer,
             imports: shape.imports,
             description: Description {
                 name: String::new(),
@@ -202,6 +204,16 @@ impl Module {
 
     pub fn world(&self) -> World {
         self.inner.world
+    }
+
+    /// Whether it has a timed trigger.
+    pub fn has_timer(&self) -> bool {
+        self.inner.timer.is_some()
+    }
+
+    /// The export that it would have to have for a timed trigger.
+    pub fn timer_export(&self) -> String {
+        admission::timer(self.inner.world)
     }
 
     /// Everything that the component imports, by its full name.
@@ -233,10 +245,15 @@ impl Module {
         config: &[(String, String)],
         guest: Arc<dyn GuestOutput>,
     ) -> Result<Instance, StartError> {
-        let Loaded { engine, pre, world, .. } = &*self.inner;
-        let mut instance = Instance::new(&engine.engine, pre, *world, limits, guest)?;
+        let mut instance = self.inner.instance(limits, guest)?;
         instance.init(config)?;
         Ok(instance)
+    }
+}
+
+impl Loaded {
+    fn instance(&self, limits: Limits, guest: Arc<dyn GuestOutput>) -> Result<Instance, StartError> {
+        Instance::new(&self.engine.engine, &self.pre, self.world, self.timer.as_deref(), limits, guest)
     }
 }
 
@@ -245,9 +262,7 @@ fn pre_instantiate(engine: &Inner, component: &Component) -> Result<InstancePre<
 }
 
 fn describe(module: &Loaded) -> Result<Description, LoadError> {
-    let limits = Limits::default();
-    let instance = Instance::new(&module.engine.engine, &module.pre, module.world, limits, Arc::new(NoOutput));
-    let mut instance = instance.map_err(|error| match error {
+    let mut instance = module.instance(Limits::default(), Arc::new(NoOutput)).map_err(|error| match error {
         StartError::Call(error) => LoadError::Describe(error),
         error => LoadError::Mismatch(error.to_string()),
     })?;

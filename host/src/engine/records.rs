@@ -79,7 +79,7 @@ pub(super) fn transform(
 }
 
 /// Puts records together as columns; a column that no record sets stays away.
-fn collect(answer: wit::Output, own: &Columns) -> Output {
+pub(super) fn collect(answer: wit::Output, own: &Columns) -> Output {
     let mut output = Output { rejects: answer.rejects.into_iter().map(Reject::from).collect(), ..Output::default() };
     let (mut keys, mut values) = (Edit::default(), Edit::default());
     let records = answer.records;

@@ -363,7 +363,9 @@ impl Drop for DataQueue {
     }
 }
 
-fn to_list<'a>(offsets: impl Iterator<Item = (&'a Partition, Offset)>) -> Result<TopicPartitionList, KafkaError> {
+pub(super) fn to_list<'a>(
+    offsets: impl Iterator<Item = (&'a Partition, Offset)>,
+) -> Result<TopicPartitionList, KafkaError> {
     let mut list = TopicPartitionList::new();
     for (partition, offset) in offsets {
         list.add_partition_offset(&partition.topic, partition.partition, offset)

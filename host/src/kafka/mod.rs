@@ -19,6 +19,7 @@ mod lineage;
 mod log;
 mod messages;
 pub mod mock;
+mod offsets;
 mod producer;
 mod reader;
 
@@ -26,6 +27,7 @@ pub use config::{OWNED_PROPERTIES, Settings};
 pub use consumer::{Consumer, Event, Partition, StartAt, Trouble};
 pub use lineage::{LineageReader, LineageWriter, Origin, is_lineage};
 pub use messages::{Message, Messages};
+pub use offsets::{Member, Offsets};
 pub use producer::{Delivered, ExtraHeaders, Failure, ProduceError, Producer, Reach, TopicHandle, TransactionError};
 pub use reader::{ReadError, Reader, Span};
 

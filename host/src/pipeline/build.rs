@@ -5,17 +5,18 @@ use std::{collections::BTreeMap, sync::Arc};
 use thiserror::Error;
 
 use super::{
-    Deps, dead_letter::DeadLetters, flight::Flight, refused::Refused, shared::Shared, transaction::Transactions,
+    Deps, controls::Controls, dead_letter::DeadLetters, flight::Flight, refused::Refused, shared::Shared,
+    transaction::Transactions,
 };
 use crate::{
     config,
-    kafka::{KafkaError, Settings, StartAt},
+    kafka::{KafkaError, Settings},
     sink::{
         self, Sink, SinkError, SinkStats,
         kafka::{KafkaSink, Outlet},
         ndjson::NdjsonSink,
     },
-    source::{BatchPolicy, Source, SourceSettings},
+    source::{Source, SourceSettings},
 };
 
 /// What a pipeline asks for cannot be built.
@@ -44,18 +45,25 @@ pub(super) fn check(spec: &config::Pipeline, deps: &Deps) -> Result<(), BuildErr
     if spec.module.grants != config::Grants::default() {
         return Err(BuildError::Grants);
     }
-    flight(spec, &stats(spec), &Arc::default(), 0, deps)?;
+    flight(spec, &stats(spec), &Arc::default(), "0", deps)?;
     Ok(())
+}
+
+/// Sinks of their own for one batch by hand: nothing of them is shared with the lanes.
+pub(super) fn by_hand(spec: &config::Pipeline, deps: &Deps) -> Result<Flight, BuildError> {
+    // A transactional id that no other has: it is used once.
+    let name = format!("hand-{:016x}", rand::random::<u64>());
+    flight(spec, &stats(spec), &Arc::default(), &name, deps)
 }
 
 /// The sinks of a lane, which begin to look for their servers.
 pub(super) fn sinks(shared: &Shared, index: usize, deps: &Deps) -> Result<Flight, BuildError> {
-    flight(&shared.spec, &shared.sinks, &shared.refused, index, deps)
+    flight(&shared.spec, &shared.sinks, &shared.refused, &index.to_string(), deps)
 }
 
 /// The source of a lane, which joins the group.
 pub(super) fn source(shared: &Shared, index: usize) -> Result<Source, BuildError> {
-    Source::new(&source_settings(&shared.spec.source, index)).map_err(BuildError::Source)
+    Source::new(&source_settings(&shared.spec.source, &shared.controls(), index)).map_err(BuildError::Source)
 }
 
 type Stats = BTreeMap<String, Arc<SinkStats>>;
@@ -64,7 +72,7 @@ fn flight(
     spec: &config::Pipeline,
     stats: &Stats,
     refused: &Arc<Refused>,
-    lane: usize,
+    lane: &str,
     deps: &Deps,
 ) -> Result<Flight, BuildError> {
     let shared = match spec.delivery {
@@ -89,7 +97,7 @@ fn flight(
 }
 
 /// The one transactional producer of a lane; none where nothing is delivered to Kafka.
-fn shared_outlet(spec: &config::Pipeline, lane: usize, deps: &Deps) -> Result<Option<Outlet>, BuildError> {
+fn shared_outlet(spec: &config::Pipeline, lane: &str, deps: &Deps) -> Result<Option<Outlet>, BuildError> {
     let sinks = spec.sinks.iter().filter_map(|(name, sink)| match sink {
         config::Sink::Kafka(kafka) => Some((name.as_str(), kafka)),
         _ => None,
@@ -129,13 +137,13 @@ fn one_sink(
     })
 }
 
-fn settings(brokers: &[String], properties: &config::Properties) -> Settings {
+pub(super) fn settings(brokers: &[String], properties: &config::Properties) -> Settings {
     let properties = properties.iter().map(|(name, value)| (name.to_owned(), value.expose().to_owned())).collect();
     Settings { brokers: brokers.to_vec(), properties }
 }
 
 /// `lane` counts from 0.
-fn source_settings(source: &config::KafkaSource, lane: usize) -> SourceSettings {
+fn source_settings(source: &config::KafkaSource, controls: &Controls, lane: usize) -> SourceSettings {
     let mut kafka = settings(&source.brokers, &source.properties);
     if source.lanes > 1 {
         // Each consumer of a group is a member of its own (KIP-345).
@@ -146,11 +154,7 @@ fn source_settings(source: &config::KafkaSource, lane: usize) -> SourceSettings 
         kafka,
         topics: source.topics.clone(),
         group: source.group.clone(),
-        start: match source.start {
-            config::Start::Earliest => StartAt::Earliest,
-            config::Start::Latest => StartAt::Latest,
-            config::Start::At(time) => StartAt::Time(time),
-        },
-        batch: BatchPolicy { records: source.batch.records, bytes: source.batch.bytes, linger: source.batch.linger },
+        start: controls.start(),
+        batch: controls.batch(),
     }
 }

@@ -24,8 +24,10 @@ const SAY_AGAIN: Duration = Duration::from_secs(10);
 pub(super) fn wait(shared: &Shared, lane: usize, flight: &Flight) -> Result<(), End> {
     let (mut said, mut logged): (_, Option<Instant>) = (None, None);
     let reached = loop {
-        if let Wish::Stop(_) = shared.wish() {
-            break Err(End::Stopped { left: 0 });
+        match shared.wish() {
+            Wish::Stop(_) => break Err(End::Stopped { left: 0 }),
+            Wish::Rest(_) => break Err(End::Resting { left: 0 }),
+            Wish::Run | Wish::Pause => {}
         }
         match flight.contact() {
             Contact::Made => break Ok(()),

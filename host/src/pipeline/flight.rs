@@ -3,15 +3,16 @@
 
 use std::{
     collections::HashMap,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
 use super::{
-    dead_letter::{DEAD_LETTERS, DeadLetter, DeadLetters, STAGE_SINK, STAGE_TRANSFORM},
+    dead_letter::{DEAD_LETTERS, DeadLetter, DeadLetters, STAGE_SINK},
     ledger::{Entry, Ledger},
     release::Release,
     status::Counters,
+    tally::{Tally, letters, no_dead_letters, tally},
+    timed::{BY_HAND, OF_FIRES},
     transaction::Transactions,
     transform::Transformed,
 };
@@ -49,15 +50,6 @@ struct Open {
     tally: Tally,
 }
 
-/// What a batch adds to the counters once it is through.
-#[derive(Clone, Copy, Default)]
-struct Tally {
-    rows: u64,
-    out: u64,
-    dropped: u64,
-    dead: u64,
-}
-
 /// Where the lane is in a partition.
 struct Place {
     partition: Partition,
@@ -93,12 +85,15 @@ impl Flight {
         dead_letters: Option<DeadLetters>,
         transactions: Option<Transactions>,
     ) -> Self {
+        let mut ledger = Ledger::default();
+        // Settled as everything else, and never committed: they have no place in a partition.
+        [OF_FIRES, BY_HAND].into_iter().for_each(|epoch| ledger.begin(epoch));
         Self {
             waiting: vec![0; sinks.len()],
             sinks,
             dead_letters,
             transactions,
-            ledger: Ledger::default(),
+            ledger,
             open: HashMap::new(),
             epochs: HashMap::new(),
             batches: 0,
@@ -217,7 +212,7 @@ impl Flight {
         }
         let entry = Entry { epoch: batch.epoch, batch: number };
         self.ledger.enter(entry, next, deliveries);
-        let tally = tally(transformed, rows, letters.len(), &is_refused);
+        let tally = tally(transformed, &batch, letters.len(), &is_refused);
         if deliveries == 0 {
             tally.count(counters);
             return Ok(());
@@ -299,7 +294,10 @@ impl Flight {
                 let letter = DeadLetter { row: first.row, stage: STAGE_SINK, reason, backtrace: vec![] };
                 return no_dead_letters(&open.batch, &letter);
             }
-            transactions.refused.note(&open.batch, rejected);
+            // A fire does not come again.
+            if open.batch.epoch != OF_FIRES {
+                transactions.refused.note(&open.batch, rejected);
+            }
         }
         Stuck::Restart(format!("a record was refused within a transaction: {reason}"))
     }
@@ -388,6 +386,17 @@ impl Flight {
         source.commit(offsets.into_iter(), now).map_err(|error| Stuck::Restart(error.to_string()))
     }
 
+    /// Commits the open transaction, of which everything is delivered and nothing came from a partition.
+    ///
+    /// # Errors
+    /// It was not committed, or that is not known.
+    pub(super) fn commit_alone(&mut self) -> Result<(), Stuck> {
+        match self.transactions.as_mut().filter(|transactions| transactions.is_open()) {
+            Some(transactions) => transactions.commit_alone(),
+            None => Ok(()),
+        }
+    }
+
     /// A commit in the background failed: the next one says it again.
     pub(super) fn recommit(&mut self) {
         self.ledger.retake();
@@ -397,59 +406,4 @@ impl Flight {
 /// Next offsets by partition.
 fn named(epochs: &HashMap<u64, Place>, taken: Vec<(u64, i64)>) -> Vec<(Partition, i64)> {
     taken.into_iter().filter_map(|(epoch, next)| Some((epochs.get(&epoch)?.partition.clone(), next))).collect()
-}
-
-impl Tally {
-    fn count(self, counters: &Counters) {
-        let add = |counter: &AtomicU64, by| counter.fetch_add(by, Relaxed);
-        add(&counters.records_in, self.rows);
-        add(&counters.records_out, self.out);
-        add(&counters.dropped, self.dropped);
-        add(&counters.dead_lettered, self.dead);
-        add(&counters.batches, 1);
-    }
-}
-
-fn tally(transformed: &Transformed, rows: usize, dead: usize, is_refused: &dyn Fn(u32) -> bool) -> Tally {
-    let (mut out, mut kept) = (0, 0);
-    for part in &transformed.parts {
-        // Rows never descend, so equal ones are neighbours.
-        for of_row in part.output.rows.chunk_by(|before, after| before == after) {
-            if of_row.first().is_some_and(|row| !is_refused(part.base + row)) {
-                out += of_row.len();
-                kept += 1;
-            }
-        }
-    }
-    Tally { rows: rows as u64, out: out as u64, dropped: (rows - kept - dead) as u64, dead: dead as u64 }
-}
-
-/// What the module rejected and what failed it, in the order of rows.
-fn letters(transformed: &Transformed) -> Vec<DeadLetter> {
-    let rejects = transformed.parts.iter().flat_map(|part| {
-        part.output.rejects.iter().map(|reject| DeadLetter {
-            row: part.base + reject.row,
-            stage: STAGE_TRANSFORM,
-            reason: reject.reason.clone(),
-            backtrace: vec![],
-        })
-    });
-    let poison = transformed.poison.iter().map(|poison| DeadLetter {
-        row: poison.row,
-        stage: STAGE_TRANSFORM,
-        reason: poison.reason.clone(),
-        backtrace: poison.backtrace.clone(),
-    });
-    let mut letters: Vec<_> = rejects.chain(poison).collect();
-    letters.sort_by_key(|letter| letter.row);
-    letters
-}
-
-fn no_dead_letters(batch: &Batch, letter: &DeadLetter) -> Stuck {
-    let offset = batch.rows.offset(letter.row as usize);
-    Stuck::Failed(format!(
-        "the record at {}[{}] offset {offset} cannot be processed ({}), and the pipeline has no dead letters: add \
-         `errors: {{ dead_letter: {{ kafka: {{ topic: ... }} }} }}`, or swap to a module that takes the record",
-        batch.topic, batch.partition, letter.reason
-    ))
 }

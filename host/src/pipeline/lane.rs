@@ -1,7 +1,7 @@
 //! A lane: one OS thread with one consumer, one module instance and its sinks.
 //!
 //! ```text
-//! serve the group -> settle -> commit -> adopt the live release -> receive -> transform -> deliver -> ...
+//! serve the group -> settle -> commit -> adopt the live release -> fire, or receive -> transform -> deliver -> ...
 //! ```
 //!
 //! Nothing in the loop blocks for long, so the group is served whatever the sinks do: when they have no room, the lane
@@ -16,15 +16,20 @@ use std::{
 
 use super::{
     backoff::Backoff,
+    controls::{Controls, now},
     flight::{Flight, Stuck},
     release::Release,
     shared::{Shared, Wish},
     status::{PartitionStatus, State},
+    timed::Timed,
     transform::{Refused, Transformer},
+    work::{Held, Work, row_of_fire},
 };
 use crate::{
     batch::Batch,
-    kafka::{KafkaError, Trouble},
+    config::TimerScope,
+    engine::Fire,
+    kafka::{KafkaError, Partition, Trouble},
     source::{Assignment, Source, SourceEvent},
 };
 
@@ -51,14 +56,11 @@ pub(super) enum End {
     Stopped {
         left: usize,
     },
+    /// As wished, until something else is.
+    Resting {
+        left: usize,
+    },
     Stuck(Stuck),
-}
-
-/// A batch that the module asked to have again.
-struct Held {
-    batch: Batch,
-    attempt: u32,
-    until: Instant,
 }
 
 pub(super) struct Lane<'a> {
@@ -67,6 +69,10 @@ pub(super) struct Lane<'a> {
     source: Source,
     flight: Flight,
     transformer: Transformer,
+    controls: Arc<Controls>,
+    timed: Timed,
+    /// Fires asked for by hand that were seen.
+    asked: u64,
     held: Option<Held>,
     /// Epochs of which it was said where the live release began.
     announced: HashSet<u64>,
@@ -85,12 +91,18 @@ pub(super) struct Lane<'a> {
 
 impl<'a> Lane<'a> {
     pub(super) fn new(shared: &'a Shared, index: usize, source: Source, flight: Flight) -> Self {
+        let controls = shared.controls();
+        let mut timed = Timed::default();
+        timed.set(controls.timer.as_ref(), now());
         Self {
             shared,
             index,
             source,
             flight,
             transformer: Transformer::new(shared.release()),
+            controls,
+            timed,
+            asked: shared.asked(),
             held: None,
             announced: HashSet::new(),
             events: Vec::new(),
@@ -112,8 +124,10 @@ impl<'a> Lane<'a> {
         }
         loop {
             let wish = self.shared.wish();
-            if let Wish::Stop(deadline) = wish {
-                return self.finish(deadline);
+            match wish {
+                Wish::Stop(deadline) => return End::Stopped { left: self.finish(deadline) },
+                Wish::Rest(deadline) => return End::Resting { left: self.finish(deadline) },
+                Wish::Run | Wish::Pause => {}
             }
             if let Err(stuck) = self.turn(wish == Wish::Pause) {
                 return End::Stuck(stuck);
@@ -126,78 +140,140 @@ impl<'a> Lane<'a> {
         self.settle()?;
         self.flight.commit(&self.source, false)?;
         self.adopt();
+        self.take_up_controls();
         self.report();
         let room = self.flight.has_room();
         self.note_stall();
         if paused {
+            self.let_times_go();
             self.shared.wait(IDLE_WAIT);
         } else if !room {
             self.shared.wait(BUSY_WAIT);
         } else if let Some(held) = self.held.take_if(|held| held.until <= Instant::now()) {
-            self.process(held.batch, held.attempt)?;
+            self.work(held.work, held.attempt)?;
         } else if let Some(held) = &self.held {
             let wait = held.until.saturating_duration_since(Instant::now()).min(IDLE_WAIT);
             self.shared.wait(wait);
+        } else if let Some(at) = self.fire_due() {
+            self.work(Work::Fire(at), 0)?;
         } else {
             self.source.receive(IDLE_WAIT).map_err(restart)?;
             while self.held.is_none()
                 && self.flight.has_room()
                 && let Some(batch) = self.source.next_batch()
             {
-                self.process(batch, 0)?;
+                self.work(Work::Batch(batch), 0)?;
                 self.settle()?;
             }
         }
         Ok(())
     }
 
-    /// Gives a batch to the live release and its outputs to the sinks.
-    fn process(&mut self, batch: Batch, attempt: u32) -> Result<(), Stuck> {
+    /// Gives a batch or a fire to the live release, and its outputs to the sinks.
+    fn work(&mut self, work: Work, attempt: u32) -> Result<(), Stuck> {
         let attempt = if self.adopt() { 0 } else { attempt };
-        self.announce(&batch);
         let counters = &self.shared.counters;
-        if std::mem::take(&mut self.swapped) {
-            // An instance that does not start fails the batch.
-            drop(self.transformer.warm_up());
-            self.done_at.iter().for_each(|done| counters.swap_gap.note(done.elapsed()));
+        if let Work::Batch(batch) = &work {
+            self.announce(batch);
+            if std::mem::take(&mut self.swapped) {
+                // An instance that does not start fails the batch.
+                drop(self.transformer.warm_up());
+                self.done_at.iter().for_each(|done| counters.swap_gap.note(done.elapsed()));
+            }
         }
         let started = Instant::now();
-        let (transformer, source, events) = (&mut self.transformer, &mut self.source, &mut self.events);
-        let mut unserved = None;
-        let transformed = transformer.transform(&batch, attempt, &mut || {
-            unserved = source.poll(events).err().or(unserved.take());
-        });
-        if let Some(error) = unserved {
-            return Err(restart(error));
-        }
-        self.done_at = Some(Instant::now());
+        let transformed = match &work {
+            Work::Batch(batch) => {
+                let (transformer, source, events) = (&mut self.transformer, &mut self.source, &mut self.events);
+                let mut unserved = None;
+                let transformed = transformer.transform(batch, attempt, &mut || {
+                    unserved = source.poll(events).err().or(unserved.take());
+                });
+                if let Some(error) = unserved {
+                    return Err(restart(error));
+                }
+                self.done_at = Some(Instant::now());
+                transformed
+            }
+            // A release without a timer has taken over while it was held.
+            Work::Fire(_) if self.transformer.release().check_timer().is_err() => return Ok(()),
+            Work::Fire(at) => self.transformer.fire(Fire { at: *at, now: now().max(*at), attempt }),
+        };
         counters.module_ns.fetch_add(u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX), Relaxed);
-        counters.batch_time.note(started.elapsed());
         counters.guest_memory.store(self.transformer.memory_bytes() as u64, Relaxed);
         counters.recycled.fetch_add(self.transformer.take_recycled(), Relaxed);
-        match transformed {
-            Ok(transformed) => {
+        if let Work::Batch(_) = &work {
+            counters.batch_time.note(started.elapsed());
+        }
+        let transformed = match transformed {
+            Ok(transformed) => transformed,
+            Err(Refused::Stop(reason)) => return Err(Stuck::Failed(reason)),
+            Err(Refused::Again(reason)) => return self.hold(work, attempt, &reason),
+        };
+        let batch = match work {
+            Work::Batch(batch) => {
                 counters.bytes_in.fetch_add(batch.bytes as u64, Relaxed);
-                self.flight.deliver(batch, &transformed, self.transformer.release(), counters)
+                batch
             }
-            Err(Refused::Stop(reason)) => Err(Stuck::Failed(reason)),
-            Err(Refused::Again(reason)) => self.hold(batch, attempt, &reason),
+            Work::Fire(at) => {
+                let lowest = self.source.assignments().map(|assignment| &assignment.partition).min();
+                row_of_fire(&self.shared.spec.name, self.timed.timer(), lowest, at)
+            }
+        };
+        self.flight.deliver(batch, &transformed, self.transformer.release(), counters)
+    }
+
+    fn hold(&mut self, work: Work, attempt: u32, reason: &str) -> Result<(), Stuck> {
+        let Controls { retries, backoff, .. } = &*self.controls;
+        if attempt >= *retries {
+            return Err(Stuck::Failed(format!("the module asked for more than {retries} retries of {work}: {reason}")));
+        }
+        self.shared.counters.retried.fetch_add(work.rows() as u64, Relaxed);
+        let wait = Backoff { from: backoff.from, to: backoff.to }.wait(attempt, rand::random());
+        tracing::debug!(pipeline = self.shared.spec.name, attempt, reason, "the module asks for a retry");
+        self.held = Some(Held { work, attempt: attempt + 1, until: Instant::now() + wait });
+        Ok(())
+    }
+
+    /// Takes up the controls of the trigger where they changed.
+    fn take_up_controls(&mut self) {
+        if self.shared.are_current(&self.controls) {
+            return;
+        }
+        self.controls = self.shared.controls();
+        self.source.steer(self.controls.batch(), self.controls.start());
+        self.timed.set(self.controls.timer.as_ref(), now());
+    }
+
+    fn let_times_go(&mut self) {
+        let now = now();
+        if self.timed.due(now).is_some() {
+            self.timed.let_go(now);
         }
     }
 
-    fn hold(&mut self, batch: Batch, attempt: u32, reason: &str) -> Result<(), Stuck> {
-        let errors = &self.shared.spec.errors;
-        if attempt >= errors.retries {
-            let retries = errors.retries;
-            return Err(Stuck::Failed(format!(
-                "the module asked for more than {retries} retries of {batch:?}: {reason}"
-            )));
+    /// The planned time that is due, where this lane is the one to fire; or now, where it was asked for by hand.
+    fn fire_due(&mut self) -> Option<i64> {
+        let now = now();
+        let asked = self.shared.asked();
+        let by_hand = std::mem::replace(&mut self.asked, asked) != asked;
+        let due = self.timed.due(now);
+        if due.is_none() && !by_hand {
+            return None;
         }
-        self.shared.counters.retried.fetch_add(batch.rows.len() as u64, Relaxed);
-        let wait = Backoff { from: errors.backoff.from, to: errors.backoff.to }.wait(attempt, rand::random());
-        tracing::debug!(pipeline = self.shared.spec.name, attempt, reason, "the module asks for a retry");
-        self.held = Some(Held { batch, attempt: attempt + 1, until: Instant::now() + wait });
-        Ok(())
+        if due.is_some() {
+            self.timed.let_go(now);
+        }
+        let scope = self.timed.timer().map(|timer| timer.scope).unwrap_or_default();
+        let first = self.shared.spec.source.topics.first();
+        let fires = match scope {
+            TimerScope::Lane => self.source.assignments().next().is_some(),
+            TimerScope::Pipeline => self.source.assignments().any(|assignment| {
+                let Partition { topic, partition } = &assignment.partition;
+                *partition == 0 && first.is_some_and(|first| **first == **topic)
+            }),
+        };
+        (fires && self.transformer.release().check_timer().is_ok()).then(|| due.unwrap_or(now))
     }
 
     /// Takes up the live release where it changed. It begins at the next record of each partition.
@@ -223,7 +299,7 @@ impl<'a> Lane<'a> {
 
     fn announce(&mut self, batch: &Batch) {
         if self.announced.insert(batch.epoch) {
-            let partition = crate::kafka::Partition { topic: Arc::clone(&batch.topic), partition: batch.partition };
+            let partition = Partition { topic: Arc::clone(&batch.topic), partition: batch.partition };
             self.shared.began(self.transformer.release().id, &partition, batch.rows.offset(0));
         }
     }
@@ -285,8 +361,8 @@ impl<'a> Lane<'a> {
     /// Drains revoked partitions, commits, and gives them back to the group.
     fn give_up(&mut self, partitions: &[Assignment], lost: bool) -> Result<(), Stuck> {
         tracing::info!(pipeline = self.shared.spec.name, lane = self.index, partitions = ?names(partitions), lost, "revoked");
-        if let Some(held) = &self.held
-            && partitions.iter().any(|assignment| assignment.epoch == held.batch.epoch)
+        if let Some(Held { work: Work::Batch(batch), .. }) = &self.held
+            && partitions.iter().any(|assignment| assignment.epoch == batch.epoch)
         {
             self.held = None;
         }
@@ -316,8 +392,8 @@ impl<'a> Lane<'a> {
         self.source.release(partitions).map_err(restart)
     }
 
-    /// Delivers and commits what is in flight, and leaves the group.
-    fn finish(mut self, deadline: Instant) -> End {
+    /// Delivers and commits what is in flight, and leaves the group. Answers what was still in flight at the deadline.
+    fn finish(mut self, deadline: Instant) -> usize {
         while !self.flight.is_empty() && Instant::now() < deadline {
             if let Err(stuck) = self.serve_group().and_then(|()| self.settle()) {
                 tracing::warn!(pipeline = self.shared.spec.name, ?stuck, "while stopping");
@@ -330,7 +406,7 @@ impl<'a> Lane<'a> {
         }
         self.reported_at = None;
         self.report();
-        End::Stopped { left: self.flight.len() }
+        self.flight.len()
     }
 
     fn note_stall(&mut self) {

@@ -6,7 +6,9 @@
 
 mod backoff;
 mod build;
+mod by_hand;
 mod contact;
+mod controls;
 mod dead_letter;
 mod flight;
 mod histogram;
@@ -15,10 +17,15 @@ mod lane;
 pub mod ledger;
 mod refused;
 mod release;
+mod seek;
 mod shared;
 mod status;
+mod steer;
+mod tally;
+mod timed;
 mod transaction;
 mod transform;
+mod work;
 
 use std::{
     sync::Arc,
@@ -28,13 +35,17 @@ use std::{
 
 use backoff::Backoff;
 pub use build::BuildError;
+pub use by_hand::{ByHandError, Delivered};
+pub use controls::{Trigger, now};
 use flight::Stuck;
 pub use histogram::{Histogram, Snapshot};
 use lane::{End, Lane};
-pub use release::{ModuleId, PrepareError, Release};
+pub use release::{ModuleId, PrepareError, Release, check_timer};
+pub use seek::{Group, Move, Moves, Places, SeekError, SeekTo};
 pub use shared::{Began, OnBegan};
 use shared::{Shared, Wish};
 pub use status::{Counters, Counts, PartitionStatus, Partitions, State, Status, SwapGaps};
+pub use steer::{FireError, Resting, Steer};
 
 use crate::config;
 pub use crate::sink::SinkCounts;
@@ -115,6 +126,16 @@ impl Pipeline {
         self.shared.release()
     }
 
+    /// To steer the pipeline with, where the call may take long.
+    pub fn steer(&self) -> Steer {
+        Steer::new(Arc::clone(&self.shared))
+    }
+
+    /// Takes up the controls of the trigger of this text, from the next batch on: no release, and no rebalance.
+    pub fn control(&self, spec: &config::Pipeline) {
+        self.shared.set_controls(controls::Controls::of(spec));
+    }
+
     pub fn pause(&self) {
         self.shared.set_wish(Wish::Pause);
     }
@@ -149,6 +170,9 @@ impl Drop for Pipeline {
 fn supervise(shared: &Shared, index: usize, deps: &Deps) -> usize {
     let mut restarts = 0;
     loop {
+        if let Wish::Rest(_) = shared.wish() {
+            shared.rest(index, 0);
+        }
         let started = Instant::now();
         let end = match start(shared, index, deps) {
             Ok(lane) => lane.run(),
@@ -158,6 +182,10 @@ fn supervise(shared: &Shared, index: usize, deps: &Deps) -> usize {
         shared.set_partitions(index, vec![]);
         match end {
             End::Stopped { left } => return left,
+            End::Resting { left } => {
+                shared.rest(index, left);
+                restarts = 0;
+            }
             End::Stuck(Stuck::Failed(reason)) => {
                 tracing::error!(pipeline, lane = index, reason, "pipeline failed");
                 shared.set_trouble(index, Some((State::Failed, reason)));

@@ -33,6 +33,11 @@ pub enum PrepareError {
     Start { module: String, source: StartError },
     #[error("module {module} fails its smoke call on an empty batch: {source}")]
     Smoke { module: String, source: CallError },
+    #[error(
+        "the pipeline has a `timer`, and module {module} has none: it would have to export `{export}` (in Rust: \
+         `export!(NAME, timer)`). Take `timer` out of the pipeline, or deploy a module that has one"
+    )]
+    NoTimer { module: String, export: String },
     #[error(transparent)]
     Route(#[from] RouteError),
 }
@@ -43,6 +48,7 @@ impl PrepareError {
         match self {
             Self::Start { .. } => "module-does-not-start",
             Self::Smoke { .. } => "smoke-call-failed",
+            Self::NoTimer { .. } => "no-timer",
             Self::Route(_) => "routes-do-not-fit",
         }
     }
@@ -81,6 +87,9 @@ impl Release {
         let limits = spec.module.limits;
         let config = spec.module.config.clone();
         let name = || format!("{}@{}", module.name, module.version);
+        if spec.timer.is_some() {
+            check_timer(code, &module)?;
+        }
         let mut warm = Vec::new();
         for _ in 0..spec.source.lanes {
             let mut instance = code
@@ -113,10 +122,27 @@ impl Release {
         self.guest.log(level, message);
     }
 
+    /// Whether the module can be called by a timer.
+    ///
+    /// # Errors
+    /// It has no timed trigger.
+    pub fn check_timer(&self) -> Result<(), PrepareError> {
+        check_timer(&self.code, &self.module)
+    }
+
     /// Lets go of the instances that no lane came for, once another release is live.
     pub(crate) fn retire(&self) {
         self.warm.lock().clear();
     }
+}
+
+/// Whether a module can be called by a timer.
+///
+/// # Errors
+/// It has no timed trigger.
+pub fn check_timer(code: &Module, module: &ModuleId) -> Result<(), PrepareError> {
+    let name = format!("{}@{}", module.name, module.version);
+    if code.has_timer() { Ok(()) } else { Err(PrepareError::NoTimer { module: name, export: code.timer_export() }) }
 }
 
 /// An empty batch: every module must bear it, and it touches no data.

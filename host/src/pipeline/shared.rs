@@ -1,6 +1,7 @@
 //! What a pipeline's lanes share with whoever steers them: the live release, what is wanted, and what is reported.
 //!
-//! Control reaches the lanes through this alone: a release that is read once per batch, and a wish (run, pause, stop).
+//! Control reaches the lanes through this alone: a release that is read once per batch, the controls of the trigger, and
+//! a wish (run, pause, rest, stop).
 
 use std::{
     collections::BTreeMap,
@@ -13,6 +14,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::{
     build::stats,
+    controls::Controls,
     refused::Refused,
     release::Release,
     status::{Counters, PartitionStatus, Partitions, State, Status, SwapGaps},
@@ -37,14 +39,20 @@ pub type OnBegan = Arc<dyn Fn(Began) + Send + Sync>;
 pub(super) enum Wish {
     Run,
     Pause,
+    /// Deliver and commit what is in flight, until this moment at the latest, leave the group, and wait for another wish.
+    Rest(Instant),
     /// Deliver and commit what is in flight, until this moment at the latest, and end.
     Stop(Instant),
 }
 
 struct Steering {
     wish: Wish,
-    /// Counts every wish and swap: a failed lane tries again when it changes.
+    /// Counts every wish, swap and change of controls: a failed lane tries again when it changes.
     turn: u64,
+    /// Lanes at rest, with the batches that each left in flight.
+    resting: BTreeMap<usize, usize>,
+    /// Fires of the timed trigger that were asked for by hand.
+    asked: u64,
 }
 
 pub(super) struct Shared {
@@ -54,6 +62,7 @@ pub(super) struct Shared {
     pub(super) sinks: BTreeMap<String, Arc<SinkStats>>,
     pub(super) refused: Arc<Refused>,
     release: ArcSwap<Release>,
+    controls: ArcSwap<Controls>,
     steering: Mutex<Steering>,
     changed: Condvar,
     /// By lane: why it is not running.
@@ -69,10 +78,11 @@ impl Shared {
         Self {
             sinks: stats(&spec),
             refused: Arc::default(),
+            controls: ArcSwap::from_pointee(Controls::of(&spec)),
             spec,
             counters: Counters::default(),
             release: ArcSwap::new(release),
-            steering: Mutex::new(Steering { wish, turn: 0 }),
+            steering: Mutex::new(Steering { wish, turn: 0, resting: BTreeMap::new(), asked: 0 }),
             changed: Condvar::new(),
             trouble: Mutex::default(),
             partitions: Mutex::default(),
@@ -97,6 +107,29 @@ impl Shared {
         before
     }
 
+    pub(super) fn controls(&self) -> Arc<Controls> {
+        self.controls.load_full()
+    }
+
+    /// Whether these are still the controls; cheaper than to ask for them.
+    pub(super) fn are_current(&self, controls: &Arc<Controls>) -> bool {
+        Arc::ptr_eq(&self.controls.load(), controls)
+    }
+
+    pub(super) fn set_controls(&self, controls: Controls) {
+        self.controls.store(Arc::new(controls));
+        self.turn(|_| {});
+    }
+
+    /// Fires of the timed trigger that were asked for by hand, so far.
+    pub(super) fn asked(&self) -> u64 {
+        self.steering.lock().asked
+    }
+
+    pub(super) fn ask_to_fire(&self) {
+        self.turn(|steering| steering.asked += 1);
+    }
+
     pub(super) fn wish(&self) -> Wish {
         self.steering.lock().wish
     }
@@ -117,17 +150,40 @@ impl Shared {
         self.changed.notify_all();
     }
 
+    /// A lane is at rest, until something else is wished.
+    pub(super) fn rest(&self, lane: usize, left: usize) {
+        let mut steering = self.steering.lock();
+        steering.resting.insert(lane, left);
+        self.changed.notify_all();
+        while let Wish::Rest(_) = steering.wish {
+            self.changed.wait(&mut steering);
+        }
+        steering.resting.remove(&lane);
+    }
+
+    /// Waits until so many lanes are at rest, and answers the batches that they left in flight; none where the time is
+    /// over.
+    pub(super) fn wait_for_rest(&self, lanes: usize, until: Instant) -> Option<usize> {
+        let mut steering = self.steering.lock();
+        while steering.resting.len() < lanes {
+            if self.changed.wait_until(&mut steering, until).timed_out() {
+                return None;
+            }
+        }
+        Some(steering.resting.values().sum())
+    }
+
     /// Waits for a wish or a swap, at most for `timeout`.
     pub(super) fn wait(&self, timeout: Duration) {
         let mut steering = self.steering.lock();
         self.changed.wait_for(&mut steering, timeout);
     }
 
-    /// Waits until something is wished after this call; answers at once where the wish is to stop.
+    /// Waits until something is wished after this call; answers at once where the wish is to end.
     pub(super) fn wait_for_turn(&self) {
         let mut steering = self.steering.lock();
         let turn = steering.turn;
-        while steering.turn == turn && !matches!(steering.wish, Wish::Stop(_)) {
+        while steering.turn == turn && !matches!(steering.wish, Wish::Rest(_) | Wish::Stop(_)) {
             self.changed.wait(&mut steering);
         }
     }
@@ -159,6 +215,7 @@ impl Shared {
         let trouble = self.trouble.lock().values().max_by_key(|(state, _)| *state == State::Failed).cloned();
         let (state, reason) = match (self.wish(), trouble) {
             (Wish::Stop(_), _) => (State::Stopped, None),
+            (Wish::Rest(_), _) => (State::Paused, Some("its offsets are being moved".into())),
             (_, Some((State::Failed, reason))) => (State::Failed, Some(reason)),
             (Wish::Pause, _) => (State::Paused, None),
             (Wish::Run, Some((state, reason))) => (state, Some(reason)),
@@ -178,11 +235,20 @@ impl Shared {
             records: self.counters.counts(),
             lag: lags.filter(|lags| !lags.is_empty()).map(|lags| lags.iter().sum()),
             rebalances: self.counters.rebalances.load(Relaxed),
+            fires: self.counters.fires.load(Relaxed),
             recycled: self.counters.recycled.load(Relaxed),
             swap_gaps: SwapGaps::of(&self.counters.swap_gap),
             sinks: self.sinks.iter().map(|(name, stats)| (name.clone(), stats.counts())).collect(),
             partitions,
             began: None,
+            trigger: None,
         }
+    }
+
+    /// Whether a lane of this host has a partition: this one, or any.
+    pub(super) fn has_partition(&self, topic_and_number: Option<(&str, i32)>) -> bool {
+        self.partitions.lock().values().flatten().any(|(partition, _)| {
+            topic_and_number.is_none_or(|(topic, number)| *partition.topic == *topic && partition.partition == number)
+        })
     }
 }

@@ -5,7 +5,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-use super::{histogram::Histogram, release::ModuleId};
+use super::{controls::Trigger, histogram::Histogram, release::ModuleId};
 use crate::sink::SinkCounts;
 
 /// Counts of rows and records since the pipeline was started in this process. A batch counts when its last delivery is
@@ -24,6 +24,8 @@ pub struct Counters {
     pub retried: AtomicU64,
     /// Batches through.
     pub batches: AtomicU64,
+    /// Fires of the timed trigger that are through; their records count as out.
+    pub fires: AtomicU64,
     /// Wall time spent in the module, in nanoseconds.
     pub module_ns: AtomicU64,
     /// Wall time of each batch in the module.
@@ -122,6 +124,8 @@ pub struct Status {
     /// Sum over the partitions, where all are known.
     pub lag: Option<i64>,
     pub rebalances: u64,
+    /// Fires of the timed trigger that are through.
+    pub fires: u64,
     /// Instances of the module that were replaced by a fresh one because of the memory that they had gathered.
     pub recycled: u64,
     /// Of the swaps since the pipeline was started in this process, where there was one.
@@ -134,4 +138,7 @@ pub struct Status {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Object)]
     pub began: Option<BTreeMap<String, BTreeMap<i32, i64>>>,
+    /// The controls of the trigger; where it is asked for one pipeline alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<Trigger>,
 }

@@ -89,6 +89,18 @@ impl Transactions {
     }
 }
 
+impl Transactions {
+    /// Commits without offsets: what is in it came from no partition.
+    ///
+    /// # Errors
+    /// As [`Self::commit`].
+    pub(super) fn commit_alone(&mut self) -> Result<(), Stuck> {
+        self.outlet.with(|producer| producer.commit_transaction(TIMEOUT)).map_err(stuck)?;
+        self.due = None;
+        Ok(())
+    }
+}
+
 fn stuck(error: TransactionError) -> Stuck {
     if error.is_configuration { Stuck::Failed(error.to_string()) } else { Stuck::Restart(error.to_string()) }
 }

@@ -2,10 +2,10 @@
 
 use std::{ops::Range, sync::Arc};
 
-use super::{isolate, release::Release};
+use super::{controls::rfc3339, isolate, release::Release};
 use crate::{
     batch::{Batch, Columns},
-    engine::{Call, CallError, Instance, LogLevel, StartError, stack},
+    engine::{Call, CallError, Fire, Instance, LogLevel, StartError, stack},
     output::Output,
 };
 
@@ -137,9 +137,25 @@ impl Transformer {
             result
         })?;
         for poison in &transformed.poison {
-            self.release.say(LogLevel::Error, &told(batch, poison));
+            let Batch { topic, partition, rows, .. } = batch;
+            let record = format!("{topic}[{partition}]@{}", rows.offset(poison.row as usize));
+            self.release.say(LogLevel::Error, &told(&record, poison));
         }
         Ok(transformed)
+    }
+
+    /// Calls the timed trigger. A call that fails is a row of its own that cannot be processed.
+    pub(super) fn fire(&mut self, fire: Fire) -> Result<Transformed, Refused> {
+        match self.with_instance(|instance, _| instance.fire(fire)) {
+            Ok(output) => Ok(Transformed { parts: vec![Part { base: 0, output }], poison: vec![] }),
+            Err(CallError::Retry(reason)) => Err(Refused::Again(reason)),
+            Err(error) if !error.may_be_one_row() => Err(Refused::Stop(error.to_string())),
+            Err(error) => {
+                let poison = Poison { row: 0, reason: error.to_string(), backtrace: error.backtrace().to_vec() };
+                self.release.say(LogLevel::Error, &told(&format!("the fire of {}", rfc3339(fire.at)), &poison));
+                Ok(Transformed { parts: vec![], poison: vec![poison] })
+            }
+        }
     }
 
     fn call(&mut self, batch: &Batch, range: Range<u32>, attempt: u32) -> Result<Output, CallError> {
@@ -155,10 +171,19 @@ impl Transformer {
     }
 
     fn once(&mut self, batch: &Batch, attempt: u32) -> Result<Output, CallError> {
+        self.with_instance(|instance, columns| {
+            instance.transform(&Call { topic: &batch.topic, partition: batch.partition, attempt, columns })
+        })
+    }
+
+    /// Calls the instance, and lets go of it where it cannot be called again or has grown too large.
+    fn with_instance(
+        &mut self,
+        call: impl FnOnce(&mut Instance, &Columns) -> Result<Output, CallError>,
+    ) -> Result<Output, CallError> {
         self.ready().map_err(|error| CallError::Fatal(error.to_string()))?;
         let Some(running) = self.running.as_mut() else { return Err(CallError::Fatal("no instance".into())) };
-        let call = Call { topic: &batch.topic, partition: batch.partition, attempt, columns: &self.columns };
-        let result = running.instance.transform(&call);
+        let result = call(&mut running.instance, &self.columns);
         running.used = true;
         self.memory = running.instance.memory_bytes();
         let usable = result.as_ref().err().is_none_or(CallError::keeps_instance);
@@ -174,10 +199,8 @@ impl Transformer {
 }
 
 /// A poison row, for whoever wrote the module: which record it was, and what the module came to.
-fn told(batch: &Batch, poison: &Poison) -> String {
-    let offset = batch.rows.offset(poison.row as usize);
-    let Batch { topic, partition, .. } = batch;
-    let mut text = format!("{topic}[{partition}]@{offset}: the module {}{}", poison.reason, stack(&poison.backtrace));
+fn told(record: &str, poison: &Poison) -> String {
+    let mut text = format!("{record}: the module {}{}", poison.reason, stack(&poison.backtrace));
     text.truncate(text.floor_char_boundary(TOLD_MAX));
     text
 }

@@ -48,6 +48,11 @@ impl Gather {
         Self { policy, lots: Vec::new(), known: HashMap::new(), last: None, rows: 0, bytes: 0 }
     }
 
+    /// From now on batches are due by this policy, also of what is gathered already.
+    pub(super) fn set_policy(&mut self, policy: BatchPolicy) {
+        self.policy = policy;
+    }
+
     /// Messages of this partition may come from now on.
     pub(super) fn expect(&mut self, topic: Arc<str>, partition: i32, epoch: u64) {
         self.changed();

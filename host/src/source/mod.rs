@@ -92,6 +92,12 @@ impl Source {
         })
     }
 
+    /// Changes when a batch is due, and where to start in a partition that is assigned from now on and has no offset.
+    pub fn steer(&mut self, batch: BatchPolicy, start: StartAt) {
+        self.gather.set_policy(batch);
+        self.start = start;
+    }
+
     /// Serves the group: never blocks, but at an assignment, when offsets are asked for.
     ///
     /// # Errors

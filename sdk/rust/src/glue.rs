@@ -18,6 +18,15 @@ pub mod bindings {
 
 use bindings::exports::wasmill::transform::{columns, meta};
 
+impl From<Error> for columns::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Retry(reason) => Self::Retry(reason),
+            Error::Fatal(reason) => Self::Fatal(reason),
+        }
+    }
+}
+
 /// The exports of one module. An instance is called by one thread at a time: its state is a thread's own.
 pub struct Exported<M>(PhantomData<M>);
 
@@ -57,17 +66,14 @@ impl<M: Module> columns::Guest for Exported<M> {
             };
             let batch = Batch::new(raw);
             let mut out = Output::new(&batch);
-            module.transform(&batch, &mut out).map_err(|error| match error {
-                Error::Retry(reason) => columns::Error::Retry(reason),
-                Error::Fatal(reason) => columns::Error::Fatal(reason),
-            })?;
+            module.transform(&batch, &mut out)?;
             out.into_raw(&batch).map_err(columns::Error::Fatal)
         })
     }
 }
 
 /// Without WASI there is no standard error for a panic's message: it goes out as a log line.
-fn hook_panics() {
+pub(crate) fn hook_panics() {
     static ONCE: Once = Once::new();
     if cfg!(all(target_family = "wasm", target_os = "unknown")) {
         ONCE.call_once(|| std::panic::set_hook(Box::new(|info| log(Level::Error, &info.to_string()))));

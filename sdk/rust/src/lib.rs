@@ -51,6 +51,10 @@
 //! Rows are to be kept in the order of the batch: acknowledgement and order hang on it. One row may be kept several
 //! times. A batch may be given to the module more than once.
 //!
+//! # On a timer
+//! A module that implements [`Timer`] too and is exported with `export!(Filter, timer)` is called at the times that its
+//! pipeline plans (`timer: { every: 30s }`), between two batches.
+//!
 //! # JSON
 //! [`json`] edits it where it lies: several times faster than a tree of values.
 //!
@@ -67,12 +71,16 @@ pub mod log;
 pub mod metrics;
 mod output;
 pub mod testing;
+mod timer;
 
 pub use batch::{Batch, Header, Headers, Row, Rows};
 pub use describe::{Config, Describe, Plan, Reads};
 #[doc(hidden)]
 pub use glue::{Exported, bindings};
 pub use output::{Op, Output, Sent};
+#[doc(hidden)]
+pub use timer::{ExportedTimer, WORLD as TIMER_WORLD, bindings as timer_bindings};
+pub use timer::{Tick, Timer};
 
 /// A transform. See the [crate's documentation](crate) for an example; [`export!`] makes it a module.
 pub trait Module: Sized + 'static {
@@ -113,9 +121,29 @@ impl Error {
     }
 }
 
-/// Makes a type that implements [`Module`] the module of this crate, which must be a `cdylib`.
+/// Makes a type that implements [`Module`] the module of this crate, which must be a `cdylib`; with `timer` behind it,
+/// one that implements [`Timer`] as well.
 #[macro_export]
 macro_rules! export {
+    ($module:ty, timer) => {
+        #[allow(unsafe_code, reason = "the exports of a component are C functions")]
+        const _: () = {
+            type Exported = $crate::ExportedTimer<$module>;
+            $crate::bindings::exports::wasmill::transform::meta::__export_wasmill_transform_meta_0_1_0_cabi!(
+                Exported with_types_in $crate::bindings::exports::wasmill::transform::meta
+            );
+            $crate::bindings::exports::wasmill::transform::columns::__export_wasmill_transform_columns_0_1_0_cabi!(
+                Exported with_types_in $crate::bindings::exports::wasmill::transform::columns
+            );
+            $crate::timer_bindings::exports::wasmill::transform::timer::__export_wasmill_transform_timer_0_1_0_cabi!(
+                Exported with_types_in $crate::timer_bindings::exports::wasmill::transform::timer
+            );
+            #[cfg(target_family = "wasm")]
+            #[unsafe(link_section = "component-type:wasmill:transform@0.1.0:transform-timer")]
+            #[used]
+            static WORLD: [u8; $crate::TIMER_WORLD.len()] = *$crate::TIMER_WORLD;
+        };
+    };
     ($module:ty) => {
         #[allow(unsafe_code, reason = "the exports of a component are C functions")]
         const _: () = {

@@ -19,7 +19,10 @@
 //! assert_eq!(done.records[0].route, "out");
 //! ```
 
-use crate::{Batch, Config, Error, Module, Output, Reads, bindings::exports::wasmill::transform::columns as raw};
+use crate::{
+    Batch, Config, Error, Module, Output, Plan, Reads, Tick, Timer,
+    bindings::exports::wasmill::transform::columns as raw,
+};
 
 /// Header names and values.
 pub type Headers = Vec<(Vec<u8>, Option<Vec<u8>>)>;
@@ -107,13 +110,49 @@ pub struct Done {
 /// # Errors
 /// What the module answers: the refusal of `init` comes as [`Error::Fatal`].
 pub fn run<M: Module>(settings: &[(&str, &str)], records: &[Record]) -> Result<Done, Error> {
+    start::<M>(settings)?.batch(records)
+}
+
+/// Starts a module with settings, for more calls than one.
+///
+/// # Errors
+/// The refusal of `init`, as [`Error::Fatal`].
+pub fn start<M: Module>(settings: &[(&str, &str)]) -> Result<Started<M>, Error> {
     let settings = settings.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-    let (mut module, plan) = M::init(&Config { settings }).map_err(Error::Fatal)?;
-    let batch = only(batch(records), plan.reads);
-    let mut out = Output::new(&batch);
-    module.transform(&batch, &mut out)?;
-    let output = out.into_raw(&batch).map_err(Error::Fatal)?;
-    Ok(read(output, &plan.routes, records))
+    let (module, plan) = M::init(&Config { settings }).map_err(Error::Fatal)?;
+    Ok(Started { module, plan })
+}
+
+/// A module that was started.
+pub struct Started<M> {
+    module: M,
+    plan: Plan,
+}
+
+impl<M: Module> Started<M> {
+    /// Gives it a batch, offsets from 0. Columns that its plan does not read are empty, as they are in the host.
+    ///
+    /// # Errors
+    /// What the module answers.
+    pub fn batch(&mut self, records: &[Record]) -> Result<Done, Error> {
+        let batch = only(batch(records), self.plan.reads);
+        let mut out = Output::new(&batch);
+        self.module.transform(&batch, &mut out)?;
+        let output = out.into_raw(&batch).map_err(Error::Fatal)?;
+        Ok(read(output, &self.plan.routes, records))
+    }
+}
+
+impl<M: Timer> Started<M> {
+    /// Fires its timer, punctually; `at` in milliseconds since the Unix epoch.
+    ///
+    /// # Errors
+    /// What the module answers.
+    pub fn fire(&mut self, at: i64) -> Result<Done, Error> {
+        let tick = Tick::new(at, at, 0);
+        let output = tick.give(&mut self.module)?;
+        Ok(read(output, &self.plan.routes, &[Record::null().with_timestamp(at)]))
+    }
 }
 
 /// Empties the columns that are not read.

@@ -1,7 +1,7 @@
 //! A case of `wasmill test`: records in, and the records that must come out, as NDJSON files.
 //!
 //! ```text
-//! tests/NAME.in.ndjson      a record per line; all are one batch
+//! tests/NAME.in.ndjson      a record per line; all are one batch, and `{"fire": TIME}` fires the timer behind it
 //! tests/NAME.out.ndjson     what must come out, in order; a dropped row has no line
 //! tests/NAME.config.json    settings of the module for this case (optional)
 //! ```
@@ -21,7 +21,7 @@ use super::{
     super::output::{Failure, Kind},
     shown,
 };
-use crate::control::{InvokeRecord, InvokeResult, InvokedRecord};
+use crate::control::{InvokeInput, InvokeResult, InvokedRecord, fire_line};
 
 const INPUT: &str = ".in.ndjson";
 
@@ -52,8 +52,17 @@ impl Case {
         Ok(names.into_iter().map(case).collect())
     }
 
-    pub(super) fn records(&self) -> Result<Vec<InvokeRecord>, Failure> {
-        Ok(lines(&self.input)?.into_iter().map(|(_, record)| record).collect())
+    /// Its records, and the fire of the timer behind them, where it has one.
+    pub(super) fn input(&self) -> Result<InvokeInput, Failure> {
+        let text = read(&self.input)?;
+        let mut input = InvokeInput { topic: Some("test".into()), ..InvokeInput::default() };
+        for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
+            match fire_line(line) {
+                Some(at) => input.fire = Some(at),
+                None => input.records.push(parse(&self.input, Some(number), line)?),
+            }
+        }
+        Ok(input)
     }
 
     /// Settings of its own, where it has some.

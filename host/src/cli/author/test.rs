@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     config::{self, Environment},
-    control::{InvokeInput, invoke},
+    control::invoke,
     engine::{Engine, GuestOutput, LogLevel, Module},
     limits::Limits,
 };
@@ -127,7 +127,7 @@ fn judge(
 ) -> Result<Verdict, Failure> {
     let verdict =
         |difference: Option<String>| Verdict { case: case.name.clone(), passed: difference.is_none(), difference };
-    let input = InvokeInput { topic: Some("test".into()), partition: 0, records: case.records()? };
+    let input = case.input()?;
     let result = match invoke(module, config, limits, Arc::new(Aloud), &input) {
         Ok(result) => result,
         Err(error) => return Ok(verdict(Some(error.to_string()))),

@@ -54,6 +54,7 @@ fn the_smallest_file_takes_every_default() {
         sinks: BTreeMap::from([("out".to_owned(), Sink::Stdout)]),
         delivery: Delivery::AtLeastOnce,
         errors: Errors::default(),
+        timer: None,
         enabled: true,
     };
     assert_eq!(load_valid("minimal.yaml").pipeline, expected);

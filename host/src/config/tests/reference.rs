@@ -37,7 +37,7 @@ fn the_example_of_the_page_loads() {
 fn declared_defaults_are_those_of_the_loader() {
     let bare = "pipeline: p\nsource: { kafka: { brokers: [k:9092], topics: [in] } }\nmodule: { ref: m@1 }\n\
                 routes: { r: [e, d] }\nerrors: {}\nsinks:\n  e: { elasticsearch: { urls: [http://e], index: i } }\n  \
-                d: { redis: { url: redis://r, command: string, key: k } }\n";
+                d: { redis: { url: redis://r, command: string, key: k } }\ntimer: { cron: \"* * * * *\" }\n";
     let schema = schema();
     let default = |section: &str, key: &str| {
         let property = match section {
@@ -63,6 +63,8 @@ fn declared_defaults_are_those_of_the_loader() {
     redis.extend(required.map(|(key, value)| (key.to_owned(), value.into())));
     let mut errors = section("Errors");
     errors.insert("backoff".to_owned(), section("Backoff").into());
+    let mut timer = section("Timer");
+    timer.insert("cron".to_owned(), "* * * * *".into());
     let written = serde_json::json!({
         "pipeline": "p",
         "source": { "kafka": kafka },
@@ -71,6 +73,7 @@ fn declared_defaults_are_those_of_the_loader() {
         "sinks": { "e": { "elasticsearch": elasticsearch }, "d": { "redis": redis } },
         "delivery": default("", "delivery"),
         "errors": errors,
+        "timer": timer,
         "enabled": default("", "enabled"),
     });
     let written = load_text(&written.to_string()).unwrap_or_else(|error| panic!("{}", error.report()));

@@ -24,6 +24,8 @@ pub(in crate::control) struct PipelineRow {
     /// Folder that relative paths of the spec start at.
     pub(in crate::control) base: String,
     pub(in crate::control) paused: bool,
+    /// The text that was applied last, which patches have changed since.
+    pub(in crate::control) applied: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
