@@ -256,8 +256,13 @@ fn samples(text: &str) -> Vec<Sample> {
             let (labelled, value) = line.rsplit_once(' ').expect("a value");
             let (name, labels) = labelled.split_once('{').unwrap_or((labelled, "}"));
             let labels = labels.strip_suffix('}').expect("labels end");
-            let suffix = if family.1 == "counter" { "_total" } else { "" };
-            assert_eq!(name, format!("{}{suffix}", family.0), "{line:?} is not of the family above it");
+            let suffixes: &[&str] = match family.1.as_str() {
+                "counter" => &["_total"],
+                "histogram" => &["_bucket", "_count", "_sum"],
+                _ => &[""],
+            };
+            let is_of = suffixes.iter().any(|suffix| name == format!("{}{suffix}", family.0));
+            assert!(is_of, "{line:?} is not of the family above it");
             assert!(name.starts_with("wasmill_"), "{name}");
             assert!(series.insert(labelled.to_owned()), "{labelled} comes twice");
             samples.push((name.to_owned(), labels.to_owned(), value.parse().expect("a number")));

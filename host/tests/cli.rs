@@ -193,9 +193,6 @@ fn a_project_of_go_that_cannot_be_built_says_what_is_missing() {
     refused(&missing, 1, "`no-such-go` is not installed here: install Go 1.24 or newer from https://go.dev/dl");
     fs::write(project.join("main.go"), "package main\n\nfunc main() {}\n").expect("written");
     refused(&author("go", &project, "\"$wasm\" build"), 5, "it does not use the SDK");
-    fs::write(project.join("main.go"), "package other\n").expect("written");
-    fs::remove_file(project.join("main_test.go")).expect("removed");
-    refused(&author("go", &project, "\"$wasm\" build"), 2, "there is no program here");
 }
 
 #[test]
@@ -307,10 +304,10 @@ fn inspect_says_what_is_granted() {
     let said = ok(&wasmill(&root(), &["inspect", &file]));
     for words in [
         "filter 0.1.0: ",
-        "  word: ",
+        "  contains: ",
         "world: columns",
         "exports: wasmill:transform/",
-        "  granted  wasmill:transform/log@0.1.0: lines for `wasmill logs`",
+        "  granted  wasmill:transform/types@0.1.0: types alone",
         "a host would take it",
     ] {
         assert!(said.contains(words), "{said} does not say {words:?}");

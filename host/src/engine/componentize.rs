@@ -196,7 +196,11 @@ mod tests {
         let said = refused(
             r#"(module (@custom "go:buildid" "x")
                  (import "wasi_snapshot_preview1" "path_teleport" (func))
-                 (func (export "wasmill:transform/meta@0.1.0#describe")))"#,
+                 (memory (export "memory") 1)
+                 (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) i32.const 0)
+                 (func (export "wasmill:transform/meta@0.1.0#describe") (result i32) i32.const 0)
+                 (func (export "wasmill:transform/meta@0.1.0#init") (param i32 i32) (result i32) i32.const 0)
+                 (func (export "wasmill:transform/columns@0.1.0#transform") (param i32) (result i32) i32.const 0))"#,
         );
         assert!(said.contains("path_teleport"), "{said}");
     }

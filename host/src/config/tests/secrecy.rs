@@ -63,7 +63,8 @@ fn a_caller_can_refuse_variables() {
     let text = fs::read_to_string(fixtures("valid").join("variables.yaml")).unwrap();
     let error = load(&text, "body", Path::new(BASE), &NoVariables).unwrap_err();
     assert!(error.problems().iter().any(|problem| problem.path == "source.kafka.properties[\"sasl.password\"]"));
-    assert!(error.problems().iter().all(|problem| problem.message.ends_with("variables are not allowed here")));
+    let other = error.problems().iter().find(|problem| !problem.message.ends_with("variables are not allowed here"));
+    assert!(other.is_none(), "{other:?}");
 }
 
 #[test]

@@ -99,7 +99,7 @@ impl Tally {
         if let Some((odd, base)) = odd {
             difference.what = base.differs_in(&odd);
             match odd.which() {
-                Which::From => difference.from = Some(odd.place),
+                Which::From => (difference.at, difference.from) = (odd.place, Some(odd.place)),
                 Which::To => difference.to = Some(odd.place),
             }
         }

@@ -92,7 +92,11 @@ impl Check<'_> {
             [None, None, _] => api_key.map(|key| ElasticsearchAuth::ApiKey(key.into())),
             [Some(_), Some(_), None] => Some(ElasticsearchAuth::Basic { user: user?, password: password?.into() }),
             _ => {
-                self.key_problem(raw.node, "expected either `user` and `password`, or `api_key`", None);
+                // What is wrong with one of them was said: it may be that it holds nothing.
+                let mut all = [&raw.user, &raw.password, &raw.api_key].into_iter().flatten();
+                if !all.any(|value| self.document.is_incomplete(value.node)) {
+                    self.key_problem(raw.node, "expected either `user` and `password`, or `api_key`", None);
+                }
                 None
             }
         }
