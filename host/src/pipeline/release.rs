@@ -89,15 +89,16 @@ impl Release {
         let limits = spec.module.limits;
         let config = spec.module.config.clone();
         let name = || format!("{}@{}", module.name, module.version);
-        let mut warm = Vec::new();
+        let (mut warm, mut plan) = (Vec::new(), None);
         for _ in 0..spec.source.lanes {
             let mut instance = code
                 .instantiate_with(limits, &config, Arc::clone(&guest), &granted.for_engine())
                 .map_err(|source| PrepareError::Start { module: name(), source })?;
-            smoke(&mut instance).map_err(|source| PrepareError::Smoke { module: name(), source })?;
-            warm.push(instance);
+            let keep = smoke(&mut instance).map_err(|source| PrepareError::Smoke { module: name(), source })?;
+            plan.get_or_insert_with(|| instance.plan().clone());
+            warm.extend(keep.then_some(instance));
         }
-        let plan = warm.first().map(|instance| instance.plan().clone()).unwrap_or_default();
+        let plan = plan.unwrap_or_default();
         let sinks: Vec<String> = spec.sinks.keys().cloned().collect();
         let router = Router::new(&plan.routes, &spec.routes, &sinks)?;
         let (routes, reads) = (plan.routes, plan.reads);
@@ -147,13 +148,14 @@ impl Release {
     }
 }
 
-/// An empty batch: every module must bear it, and it touches no data.
-fn smoke(instance: &mut Instance) -> Result<(), CallError> {
+/// An empty batch: every module must bear it, and it touches no data. Answers whether the instance can be called again.
+fn smoke(instance: &mut Instance) -> Result<bool, CallError> {
     let columns = Columns::default();
     let call = Call { topic: "wasmill.smoke", partition: 0, attempt: 0, columns: &columns };
     match instance.transform(&call) {
         // A module that cannot work right now (a lookup that is away) is no bad module.
-        Ok(_) | Err(CallError::Retry(_) | CallError::Store(_)) => Ok(()),
+        Ok(_) | Err(CallError::Retry(_)) => Ok(true),
+        Err(CallError::Store(_)) => Ok(false),
         Err(error) => Err(error),
     }
 }
