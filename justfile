@@ -7,7 +7,7 @@ default:
 demo *ARGS:
     cargo run --release -- demo {{ARGS}}
 
-# start an example against real servers and see what it does: log-es, topic-dump, double-write, binlog-router, binlog-sync
+# start an example against real servers and see what it does: log-es, topic-dump, double-write, binlog-router, binlog-sync, tracking
 try EXAMPLE *ARGS:
     scripts/try.sh {{EXAMPLE}} {{ARGS}}
 

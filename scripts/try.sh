@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Starts an example of guest-examples, by its own pipeline file, against the servers of the tests, gives it some records
 # and shows what becomes of them. Everything ends with Ctrl-C, or with --once when the records are through.
-# Usage: try.sh log-es|topic-dump|double-write|binlog-router|binlog-sync [--once]
+# Usage: try.sh log-es|topic-dump|double-write|binlog-router|binlog-sync|tracking [--once]
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=scripts/services/lib.sh
@@ -13,7 +13,8 @@ log-es) services=(kafka secured) ;;
 topic-dump | double-write) services=(kafka) ;;
 binlog-router) services=(kafka mariadb maxwell) ;;
 binlog-sync) services=(kafka elasticsearch redis mariadb maxwell) ;;
-*) die "no example is called '$example': log-es, topic-dump, double-write, binlog-router or binlog-sync" ;;
+tracking) services=(kafka redis) ;;
+*) die "no example is called '$example': log-es, topic-dump, double-write, binlog-router, binlog-sync or tracking" ;;
 esac
 
 "$root/scripts/guests/build.sh" >/dev/null
@@ -80,6 +81,21 @@ show_binlog_sync() {
     show redis-cli -u "$REDIS" SMEMBERS follows:1
 }
 
+feed_tracking() {
+    echo "+ redis-cli SET tracking:items:42 '{\"category\":\"shoes\",\"price\":59.90}'"
+    redis-cli -u "$REDIS" SET tracking:items:42 '{"category":"shoes","price":59.90}'
+    # The first comes twice.
+    printf '%s\n' 'u1	{"id":"e-1","user":"u1","item":"42","action":"view","time":1700000000000}' \
+        'u1	{"id":"e-1","user":"u1","item":"42","action":"view","time":1700000000000}' \
+        'u2	{"id":"e-2","user":"u2","item":"42","action":"view","time":1700000000100}' \
+        'u2	{"id":"e-3","user":"u2","item":"42","action":"buy","time":1700000000200}' | write events
+}
+show_tracking() {
+    show read_all "$KAFKA" events.enriched 3
+    show redis-cli -u "$REDIS" HGETALL tracking:counts:42
+    show redis-cli -u "$REDIS" MGET tracking:seen:e-1 tracking:seen:e-2 tracking:seen:e-3
+}
+
 another_kafka() {
     say "starting another kafka"
     "$root/scripts/services/up.sh" --dir "$(folder)" --watch-pid $$ kafka | sed -n 's/^WASMILL_TEST_KAFKA=//p'
@@ -94,6 +110,7 @@ topic-dump)
     TO=$(another_kafka)
     export FROM=$KAFKA TO TOPICS='^orders'
     ;;
+tracking) export REDIS=$WASMILL_TEST_REDIS ;;
 double-write)
     NEW=$(another_kafka)
     export INTAKE=$KAFKA OLD=$KAFKA NEW

@@ -18,6 +18,10 @@ pub mod output;
 
 pub mod limits;
 
+pub mod contact;
+
+mod redis_client;
+
 pub mod config;
 
 #[allow(unsafe_code, reason = "librdkafka's batch calls are C functions; see the folder's documentation")]
@@ -26,6 +30,8 @@ pub mod kafka;
 pub mod source;
 
 pub mod engine;
+
+pub mod grants;
 
 pub mod router;
 

@@ -443,3 +443,50 @@ fn a_pipeline_shows_in_metrics_and_its_failure_in_readyz() {
     assert_eq!(status["state"], "failed");
     assert!(status["reason"].as_str().is_some_and(|reason| reason.contains("told to stop")), "{status}");
 }
+
+#[test]
+fn a_granted_store_is_counted_and_a_trial_leaves_it_alone() {
+    let kafka = Kafka::start(&[("in", 1), ("out", 1)]);
+    let admin = Admin::start(None);
+    assert_eq!(admin.ask("PUT", "/v1/modules/keyvalue/1", None, guest("keyvalue")).status, StatusCode::OK);
+    let put = |grants: &str| {
+        let text = format!(
+            "pipeline: store\nsource: {{ kafka: {{ brokers: [{brokers}], topics: [in] }} }}\n\
+             module: {{ ref: keyvalue@1, grants: {grants} }}\nroutes: {{ out: [out] }}\n\
+             sinks: {{ out: {{ kafka: {{ brokers: [{brokers}], topic: out }} }} }}\n",
+            brokers = kafka.mock.brokers()
+        );
+        admin.ask("PUT", "/v1/pipelines/store", None, text)
+    };
+    let refused = put("{}");
+    assert_eq!(
+        (refused.status, refused.json()["code"].clone()),
+        (StatusCode::UNPROCESSABLE_ENTITY, json!("not-granted"))
+    );
+    assert_eq!(put("{ keyvalue: { memory: { buckets: { default: {}, items: {} } } } }").status, StatusCode::OK);
+    kafka.write("in", 1, ["- add n 5", "- many n x y"].map(str::to_owned).into_iter());
+    kafka.read("out", 1, 2);
+
+    let body = json!({
+        "keyvalue": { "items": { "a": { "b": 1 } } },
+        "records": [{ "value": "items get a" }, { "value": "- get n" }, { "value": "- add n 1" }],
+    });
+    let tried = admin.ask("POST", "/v1/pipelines/store/invoke", None, body.to_string()).json();
+    let values: Vec<&Value> = (0..3).map(|record| &tried["records"][record]["value"]).collect();
+    assert_eq!(values, [r#"{"b":1}"#, "nothing", "1"], "{tried}");
+    let body = json!({ "keyvalue": { "other": {} }, "records": [] }).to_string();
+    let strange = admin.ask("POST", "/v1/pipelines/store/invoke", None, body);
+    assert_eq!(strange.status, StatusCode::BAD_REQUEST);
+    assert!(strange.json()["detail"].as_str().is_some_and(|detail| detail.contains("`default`, `items`")));
+
+    let status = admin.get("/v1/pipelines/store").json();
+    let store = &status["keyvalue"];
+    assert_eq!((&store["operations"]["get"], &store["operations"]["increment"]), (&json!(1), &json!(1)), "{status}");
+    assert_eq!((&store["keys"], &store["misses"], &store["entries"]), (&json!(4), &json!(2), &json!(1)), "{status}");
+    let samples = samples(&String::from_utf8(admin.get("/metrics").body).expect("text"));
+    let labels = "pipeline=\"store\"";
+    assert_eq!(sample(&samples, "wasmill_keyvalue_misses_total", labels), 2.0);
+    assert_eq!(sample(&samples, "wasmill_keyvalue_entries", labels), 1.0);
+    let gets = "pipeline=\"store\",operation=\"get\"";
+    assert_eq!(sample(&samples, "wasmill_keyvalue_operations_total", gets), 1.0);
+}

@@ -9,7 +9,7 @@ use std::{fs, path::PathBuf};
 use project::{author, new_project, ok, refused, root, walk, wasmill};
 use serde_json::Value;
 
-const EXAMPLES: [&str; 10] = [
+const EXAMPLES: [&str; 11] = [
     "identity",
     "filter",
     "log-clean",
@@ -20,6 +20,7 @@ const EXAMPLES: [&str; 10] = [
     "binlog-router",
     "binlog-sync",
     "pulse",
+    "tracking",
 ];
 
 fn example(name: &str) -> PathBuf {

@@ -258,6 +258,27 @@ fn what_a_guest_says_is_heard_within_bounds() {
 }
 
 #[test]
+fn settings_and_log_are_there_by_wasis_own_interfaces() {
+    #[derive(Default)]
+    struct Heard(Mutex<Vec<(LogLevel, String)>>);
+    impl GuestOutput for Heard {
+        fn log(&self, level: LogLevel, message: &str) {
+            self.0.lock().expect("a lock").push((level, message.to_owned()));
+        }
+        fn count(&self, _: &str, _: u64) {}
+        fn observe(&self, _: &str, _: f64) {}
+    }
+    let (host, heard) = (host(), Arc::new(Heard::default()));
+    let config = [("first", "1"), ("second", "2")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let listener: Arc<dyn GuestOutput> = heard.clone();
+    let instance = host.load("standard").instantiate(Limits::default(), &config, listener);
+    assert_eq!(instance.expect("starts").plan().routes, ["first-1", "second-2"]);
+    let heard = heard.0.lock().expect("a lock");
+    let expected = [(LogLevel::Error, "init: Some(\"1\") None"), (LogLevel::Debug, "no context")];
+    assert_eq!(*heard, expected.map(|(level, line)| (level, line.to_owned())));
+}
+
+#[test]
 fn nothing_is_left_of_a_thousand_instances() {
     let host = host();
     let module = host.load("identity");

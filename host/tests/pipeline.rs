@@ -25,7 +25,8 @@ use rdkafka::{
 use support::{Host, Kafka, host, load_config, start, wait_until};
 use wasmill::{
     config,
-    pipeline::{Began, Deps, Pipeline, State},
+    grants::Granted,
+    pipeline::{Began, Deps, Pipeline, PrepareError, State},
 };
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -334,8 +335,6 @@ fn what_is_not_available_is_refused_and_not_ignored() {
         let deps = Deps { runtime: runtime.handle().clone(), began: Arc::new(|_| {}), instance: "tests".into() };
         Pipeline::check(&spec, &deps).expect_err(more).to_string()
     };
-    let grants = refused("module: { ref: identity@1, grants: { http: [\"https://api.example.com\"] } }\n");
-    assert!(grants.contains("`module.grants` is not available"), "{grants}");
     let two = "module: { ref: identity@1 }\ndelivery: exactly-once\n\
                errors: { dead_letter: { kafka: { topic: dead, properties: { linger.ms: 7 } } } }\n";
     assert!(refused(two).contains("all share one producer"));
@@ -440,4 +439,28 @@ fn lanes_rest_when_asked_and_go_on_with_their_counts() {
     wait_until("more records", || mill.pipeline.status().records.r#in == 200);
     assert_eq!(mill.pipeline.status().state, State::Running);
     assert_eq!(mill.kafka.read("out", 4, 200).len(), 200);
+}
+
+#[test]
+fn what_the_file_does_not_grant_or_cannot_have_is_said_before_anything_starts() {
+    let (host, runtime) = (host(), runtime());
+    let refused = |module: &str, grants: &str| {
+        let spec = load_config(&format!(
+            "pipeline: test\n\
+             source: {{ kafka: {{ brokers: [\"127.0.0.1:9\"], topics: [in] }} }}\n\
+             module: {{ ref: m@1, grants: {grants} }}\n\
+             routes: {{ out: [out] }}\n\
+             sinks: {{ out: {{ kafka: {{ topic: out }} }} }}\n"
+        ));
+        let granted = Granted::open(&spec.module.grants, runtime.handle(), None).map_err(PrepareError::from);
+        let release = granted.and_then(|granted| host.release_with(1, module, &spec, granted));
+        release.map(drop).expect_err(grants)
+    };
+    let http = refused("identity", "{ http: [\"https://api.example.com\"] }");
+    assert_eq!(http.code(), "grant-not-available");
+    assert!(http.to_string().contains("`module.grants.http` is not available"), "{http}");
+    let missing = refused("keyvalue", "{}");
+    assert_eq!(missing.code(), "not-granted");
+    let said = missing.to_string();
+    assert!(said.contains("imports `wasi:keyvalue/") && said.contains("add `grants: { keyvalue:"), "{said}");
 }

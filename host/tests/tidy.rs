@@ -16,19 +16,25 @@ use std::{
 };
 
 /// Modules of the host, and what each may import from the crate. From the bottom up.
-const LAYERS: [(&str, &[&str]); 19] = [
+const LAYERS: [(&str, &[&str]); 22] = [
     ("columns", &[]),
     ("limits", &[]),
+    ("contact", &[]),
+    ("redis_client", &[]),
     ("batch", &["columns"]),
     ("output", &["batch", "columns"]),
     ("config", &["limits", "output"]),
     ("kafka", &["batch", "output"]),
     ("engine", &["batch", "columns", "limits", "output"]),
+    ("grants", &["config", "contact", "engine", "redis_client"]),
     ("router", &["output"]),
     ("source", &["batch", "kafka"]),
-    ("sink", &["batch", "columns", "config", "kafka", "output"]),
-    ("pipeline", &["batch", "config", "engine", "kafka", "limits", "output", "router", "sink", "source"]),
-    ("control", &["batch", "config", "engine", "limits", "output", "pipeline"]),
+    ("sink", &["batch", "columns", "config", "contact", "kafka", "output", "redis_client"]),
+    (
+        "pipeline",
+        &["batch", "config", "contact", "engine", "grants", "kafka", "limits", "output", "router", "sink", "source"],
+    ),
+    ("control", &["batch", "config", "engine", "grants", "limits", "output", "pipeline"]),
     ("admin", &["config", "control", "pipeline"]),
     ("demo", &["batch", "config", "control", "engine", "kafka", "output", "source"]),
     ("verify", &["batch", "kafka"]),
@@ -46,7 +52,7 @@ const CONFINED: [(&str, &[&str]); 9] = [
     ("rdkafka", &["kafka"]),
     ("rdkafka_sys", &["kafka"]),
     ("elasticsearch", &["sink"]),
-    ("redis", &["sink"]),
+    ("redis", &["sink", "grants", "redis_client"]),
     ("rusqlite", &["control"]),
     ("croner", &["config"]),
 ];

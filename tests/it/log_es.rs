@@ -147,5 +147,5 @@ fn wrong_settings_are_said_in_a_line_before_anything_is_consumed() {
     let elsewhere = example(&from, &index).set("ES_Address", format!("http://{}.invalid:9200", unique("es")));
     let host = elsewhere.run();
     wait_until("the state", || host.status(&elsewhere.name)["state"] == "stalled");
-    one_line(&host.log(), &["WARN", ".invalid:9200/: ", "nothing is read before every sink answers"]);
+    one_line(&host.log(), &["WARN", ".invalid:9200/: ", "nothing is read before every server answers"]);
 }

@@ -15,6 +15,7 @@ mod seeks;
 mod sinks;
 mod timers;
 mod topic_dump;
+mod tracking;
 mod triggers;
 mod verify;
 mod workload;

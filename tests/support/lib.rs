@@ -17,7 +17,7 @@ pub use host::{Answer, Host, guest, with_peak_memory};
 pub use kafka::{Read, Topic, timestamp};
 pub use proxy::{Network, Proxy};
 pub use redis::Keys;
-pub use services::{OwnKafka, SASL_USER, Services, beside, other_kafka, root, services, use_services};
+pub use services::{OwnKafka, OwnRedis, SASL_USER, Services, beside, other_kafka, root, services, use_services};
 
 use std::{
     sync::atomic::{AtomicU32, Ordering::Relaxed},

@@ -17,7 +17,12 @@ impl Keys {
 
     /// Keys that begin with this.
     pub fn of(prefix: &str) -> Self {
-        let client = redis::Client::open(services().redis.as_str()).expect("an address");
+        Self::at(&services().redis, prefix)
+    }
+
+    /// Keys of another server.
+    pub fn at(url: &str, prefix: &str) -> Self {
+        let client = redis::Client::open(url).expect("an address");
         Self { prefix: prefix.into(), connection: client.get_connection().expect("a connection") }
     }
 

@@ -99,6 +99,41 @@ pub fn other_kafka() -> &'static str {
     })
 }
 
+/// A Redis that no other test uses: to be hung and started anew. It ends with the test process.
+pub struct OwnRedis {
+    pub url: String,
+    folder: String,
+}
+
+impl OwnRedis {
+    pub fn start() -> Self {
+        let found = up(&["--watch-pid", &std::process::id().to_string(), "redis"]);
+        Self { url: found["WASMILL_TEST_REDIS"].clone(), folder: found["WASMILL_SERVICES_DIR"].clone() }
+    }
+
+    /// Stops it with a signal and starts it again, on its port and with its data.
+    pub fn restart(&self, signal: &str) {
+        let script = root().join("scripts/services/restart.sh");
+        let done = Command::new(script).args([&self.folder, "redis", signal]).output().expect("it runs");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+
+    /// Sends a signal by its name: STOP hangs it, CONT lets it go on.
+    pub fn signal(&self, signal: &str) {
+        let noted = std::fs::read_to_string(format!("{}/redis.pid", self.folder)).expect("a pid file");
+        let pid = noted.split_whitespace().next().expect("a pid");
+        let sent = Command::new("kill").args([&format!("-{signal}"), pid]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+}
+
+impl Drop for OwnRedis {
+    fn drop(&mut self) {
+        // A stopped one would not end.
+        self.signal("CONT");
+    }
+}
+
 /// A Kafka cluster of a test's own, which it may kill and start again. Ends when dropped.
 pub struct OwnKafka {
     /// Bootstrap servers.

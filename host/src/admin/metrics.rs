@@ -13,7 +13,7 @@ use prometheus_client::{
 use super::{Api, Problem};
 use crate::{
     control::{Controller, GuestMetric},
-    pipeline::{Counters, Histogram, SinkCounts, Snapshot, Status},
+    pipeline::{Counters, Histogram, KeyValueCounts, Operations, SinkCounts, Snapshot, Status},
 };
 
 /// Metrics of the host and its pipelines; names begin with `wasmill_`.
@@ -81,6 +81,24 @@ const SINK_COUNTERS: [(&str, &str, fn(&SinkCounts) -> u64); 6] = [
     ("sink_bytes", "bytes of encoded records sent", |sink| sink.bytes),
 ];
 
+/// Calls of the granted store, by kind.
+const OPERATIONS: [(&str, fn(&Operations) -> u64); 6] = [
+    ("get", |operations| operations.get),
+    ("set", |operations| operations.set),
+    ("delete", |operations| operations.delete),
+    ("exists", |operations| operations.exists),
+    ("increment", |operations| operations.increment),
+    ("list", |operations| operations.list),
+];
+
+/// Counters of the granted store: name, help, where it stands.
+const KEYVALUE_COUNTERS: [(&str, &str, fn(&KeyValueCounts) -> u64); 4] = [
+    ("keyvalue_keys", "keys that the module named to its store", |store| store.keys),
+    ("keyvalue_misses", "keys that it looked for and that were not there", |store| store.misses),
+    ("keyvalue_errors", "operations that failed", |store| store.errors),
+    ("keyvalue_nanoseconds", "time that the module waited for its store", |store| store.nanoseconds),
+];
+
 impl Collector for Scrape {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let controller = &self.0;
@@ -125,6 +143,7 @@ impl Collector for Scrape {
         gauges(&mut encoder, "pipeline_running", "1 while the pipeline runs", None, &statuses, up)?;
         let release = |status: &Status| i64::try_from(status.release).ok();
         gauges(&mut encoder, "release", "number of the live release", None, &statuses, release)?;
+        keyvalue(&mut encoder, &statuses)?;
         self.memory(&mut encoder)?;
         self.guests(&mut encoder)
     }
@@ -164,6 +183,33 @@ impl Scrape {
         });
         result
     }
+}
+
+/// Of the pipelines whose modules are granted a store.
+fn keyvalue(encoder: &mut DescriptorEncoder<'_>, statuses: &[Status]) -> Result<(), std::fmt::Error> {
+    let granted = || statuses.iter().filter_map(|status| Some((status.pipeline.as_str(), status.keyvalue?)));
+    let metric = ConstCounter::new(0_u64);
+    let help = "calls of the module to its store";
+    let mut family = encoder.encode_descriptor("keyvalue_operations", help, None, metric.metric_type())?;
+    for (pipeline, store) in granted() {
+        for (operation, count) in OPERATIONS {
+            let labels = [("pipeline", pipeline), ("operation", operation)];
+            ConstCounter::new(count(&store.operations)).encode(family.encode_family(&labels)?)?;
+        }
+    }
+    for (name, help, count) in KEYVALUE_COUNTERS {
+        let mut family = encoder.encode_descriptor(name, help, None, metric.metric_type())?;
+        for (pipeline, store) in granted() {
+            ConstCounter::new(count(&store)).encode(family.encode_family(&[("pipeline", pipeline)])?)?;
+        }
+    }
+    let of = |count: fn(&KeyValueCounts) -> Option<u64>| {
+        move |status: &Status| i64::try_from(count(status.keyvalue.as_ref()?)?).ok()
+    };
+    let (entries, bytes) = (of(|store| store.entries), of(|store| store.bytes));
+    gauges(encoder, "keyvalue_entries", "entries of a store in memory", None, statuses, entries)?;
+    let help = "keys, values and overhead of a store in memory";
+    gauges(encoder, "keyvalue", help, Some(&Unit::Bytes), statuses, bytes)
 }
 
 fn gauges(

@@ -164,7 +164,7 @@ pub(super) fn invoke(client: &Client, asked: Invoke, json: bool) -> Result<(), F
     }
     let (records, fire) = read.map_or((None, None), |input| (Some(input.records), input.fire));
     let fire = fire.or_else(|| timer.then(now));
-    let request = InvokeRequest { topic, partition, records, batch, fire, deliver };
+    let request = InvokeRequest { topic, partition, keyvalue: None, records, batch, fire, deliver };
     let result: InvokeResult = client.post(&format!("{}/invoke", path(&pipeline)), &request)?;
     if json {
         return output::json(&result);

@@ -37,7 +37,7 @@ mod validate;
 mod value;
 mod variables;
 
-pub use module::{Grants, KeyValue, ModuleRef, ModuleSpec};
+pub use module::{Bucket, DEFAULT_BUCKET, Grants, KeyValue, KeyValuePlace, ModuleRef, ModuleSpec};
 pub use names::{BadName, check_name};
 pub use patch::{patch, with_controls_of};
 pub use pipeline::{Backoff, BatchPolicy, DeadLetter, Delivery, Errors, KafkaSource, Pipeline, Start, default_group};

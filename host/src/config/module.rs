@@ -1,9 +1,11 @@
 //! The module of a pipeline: which one, its settings, its limits and what it may reach.
 
 use std::{
+    collections::BTreeMap,
     fmt::{self, Debug, Display, Formatter},
     path::PathBuf,
     str::FromStr,
+    time::Duration,
 };
 
 use thiserror::Error;
@@ -121,12 +123,33 @@ pub struct Grants {
 
 /// A store for `wasi:keyvalue`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum KeyValue {
-    /// In the host's memory, gone with it; at most so many bytes of keys and values.
-    Memory { bytes: usize },
-    /// In Redis, each key behind this prefix.
-    Redis { url: Secret, prefix: String },
+pub struct KeyValue {
+    pub place: KeyValuePlace,
+    /// Largest value, in bytes.
+    pub value_max: usize,
+    /// The buckets that may be opened, by name.
+    pub buckets: BTreeMap<String, Bucket>,
 }
+
+/// Where a key-value store keeps its entries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyValuePlace {
+    /// In the host's memory, gone with it; at most so many bytes of keys, values and overhead, and so many entries.
+    Memory { bytes: usize, entries: usize },
+    /// In Redis, each key behind this prefix.
+    Redis { url: Secret, prefix: String, timeout: Duration },
+}
+
+/// A bucket of a key-value store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bucket {
+    /// How long an entry lives after its last write; none: for ever.
+    pub ttl: Option<Duration>,
+    pub read_only: bool,
+}
+
+/// The bucket of a module that names none.
+pub const DEFAULT_BUCKET: &str = "default";
 
 #[cfg(test)]
 mod tests {

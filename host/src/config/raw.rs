@@ -21,7 +21,9 @@ use super::{
 };
 use crate::limits::MEMORY_MAX;
 
+mod grants;
 mod sinks;
+pub(super) use grants::{RawBucket, RawGrants, RawKeyValue};
 pub(super) use sinks::{RawElasticsearch, RawKafkaSink, RawRedis, RawSink};
 
 pub(super) const KIB: u64 = 1 << 10;
@@ -148,49 +150,6 @@ pub(super) struct RawLimits {
     /// Records that one call may answer.
     #[schemars(extend("default" = 1_000_000))]
     pub(super) output_records: Option<Value<Count<1, 10_000_000>>>,
-}
-
-/// What the module may reach beyond its records.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "Grants")]
-pub(super) struct RawGrants {
-    /// Origins that its HTTP requests may go to, such as `https://api.example.com`; without a path.
-    pub(super) http: Option<At<Vec<Value<Filled>>>>,
-    /// A key-value store, of one kind.
-    pub(super) keyvalue: Option<At<RawKeyValue>>,
-}
-
-/// A key-value store for the module, of one kind.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "KeyValue", extend("minProperties" = 1, "maxProperties" = 1))]
-pub(super) struct RawKeyValue {
-    /// In the host's memory, gone when it stops.
-    pub(super) memory: Option<At<RawKeyValueMemory>>,
-    /// In a Redis server.
-    pub(super) redis: Option<At<RawKeyValueRedis>>,
-}
-
-/// A key-value store in the host's memory.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "KeyValueMemory")]
-pub(super) struct RawKeyValueMemory {
-    /// Bytes of keys and values together.
-    #[schemars(extend("default" = "64MiB"))]
-    pub(super) bytes: Option<Value<Size<KIB, { 16 * GIB }>>>,
-}
-
-/// A key-value store in a Redis server.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "KeyValueRedis", extend("required" = ["url"]))]
-pub(super) struct RawKeyValueRedis {
-    /// The server: `redis://host:6379`, or `rediss://` for TLS.
-    pub(super) url: Option<Value<Filled>>,
-    /// Stands before each key. Default: the pipeline's name and a colon.
-    pub(super) prefix: Option<Value<Plain>>,
 }
 
 /// What becomes of batches and records that fail.

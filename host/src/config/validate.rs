@@ -14,6 +14,7 @@ use super::{
     value::{At, Leaf, Value},
 };
 
+mod grants;
 mod module;
 mod properties;
 mod sinks;

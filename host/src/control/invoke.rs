@@ -1,14 +1,16 @@
 //! One batch by hand: records through a module, and a fire of its timed trigger behind them, in an instance of its own;
 //! what it answers is shown, and delivered where that is asked for.
 
-use std::{rc::Rc, sync::Arc};
+use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 
 use super::{ControlError, controller::Inner};
 use crate::{
     batch::{Batch, Columns, MemoryRows},
+    config::Grants,
     engine::{Call, CallError, Fire, GuestOutput, Instance, Module},
+    grants::{Contents, Granted},
     limits::Limits,
     output::{Op, Output, View},
     pipeline::Delivered,
@@ -16,6 +18,9 @@ use crate::{
 
 /// Records that one invocation may have.
 const RECORDS_MAX: usize = 10_000;
+
+/// What is in a key-value store, by bucket and key.
+type Buckets = BTreeMap<String, BTreeMap<String, serde_json::Value>>;
 
 /// One batch for a module.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
@@ -25,6 +30,11 @@ pub struct InvokeInput {
     pub topic: Option<String>,
     #[serde(default)]
     pub partition: i32,
+    /// What the key-value store begins with, by bucket and key: texts, or JSON that stands for its compact text. It is
+    /// in memory and of this call alone, whatever the pipeline grants.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = Object)]
+    pub keyvalue: Buckets,
     #[serde(default)]
     pub records: Vec<InvokeRecord>,
     /// Then the timed trigger is fired, with this planned time in milliseconds since the Unix epoch.
@@ -41,6 +51,10 @@ pub struct InvokeRequest {
     pub topic: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partition: Option<i32>,
+    /// What the key-value store begins with: [`InvokeInput::keyvalue`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub keyvalue: Option<Buckets>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub records: Option<Vec<InvokeRecord>>,
     /// Name of a saved batch, in place of `records`.
@@ -144,20 +158,24 @@ pub fn fire_line(line: &str) -> Option<i64> {
 }
 
 impl Inner {
-    /// Gives a batch to the live module of a pipeline, in an instance of its own.
+    /// Gives a batch to the live module of a pipeline, in an instance of its own. Nothing that it is granted is touched,
+    /// unless what comes out is to be delivered.
     pub(super) fn invoke(&self, name: &str, request: InvokeRequest) -> Result<InvokeResult, ControlError> {
         request.check()?;
         let slot = self.slot(name)?;
         let deliver = request.deliver;
         let input = self.input(name, request)?;
+        if deliver && !input.keyvalue.is_empty() {
+            let mistake = "`keyvalue` is for a trial: what is delivered is made with the pipeline's own store";
+            return Err(ControlError::BadRequest(mistake.into()));
+        }
         let release = slot.with(|pipeline| pipeline.release());
         let release = release.ok_or_else(|| ControlError::BadRequest(format!("pipeline `{name}` does not run")))?;
         if input.fire.is_some() {
             release.check_timer().map_err(|error| ControlError::Fire(error.into()))?;
         }
-        let mut instance = release
-            .instance()
-            .map_err(|error| ControlError::BadRequest(format!("the module does not start: {error}")))?;
+        let instance = if deliver { release.afresh() } else { release.on_trial(&contents(&input)) };
+        let mut instance = instance.map_err(|error| ControlError::BadRequest(error.to_string()))?;
         let Ran { mut result, answers } = run(&mut instance, &input, name)?;
         if deliver {
             let (pipeline, live) = self.live(name)?;
@@ -174,19 +192,20 @@ impl Inner {
     }
 
     fn input(&self, name: &str, request: InvokeRequest) -> Result<InvokeInput, ControlError> {
-        let InvokeRequest { topic, partition, records, batch, fire, deliver: _ } = request;
+        let InvokeRequest { topic, partition, keyvalue, records, batch, fire, deliver: _ } = request;
         let mut input = match batch {
             Some(batch) => self.batch(name, &batch)?,
             None => InvokeInput { records: records.unwrap_or_default(), ..InvokeInput::default() },
         };
         input.topic = topic.or(input.topic);
         input.partition = partition.unwrap_or(input.partition);
+        input.keyvalue = keyvalue.unwrap_or(input.keyvalue);
         input.fire = fire.or(input.fire);
         Ok(input)
     }
 }
 
-/// Gives a batch to a module that need not belong to a pipeline.
+/// Gives a batch to a module that need not belong to a pipeline. What it is granted is in memory, for this call.
 ///
 /// # Errors
 /// The module does not start, or its call fails.
@@ -194,11 +213,14 @@ pub fn invoke(
     module: &Module,
     config: &[(String, String)],
     limits: Limits,
+    grants: &Grants,
     guest: Arc<dyn GuestOutput>,
     input: &InvokeInput,
 ) -> Result<InvokeResult, ControlError> {
+    let granted = Granted::on_trial(grants, &contents(input));
+    let granted = granted.map_err(|error| ControlError::BadRequest(error.to_string()))?;
     let mut instance = module
-        .instantiate(limits, config, guest)
+        .instantiate_with(limits, config, guest, &granted.for_engine())
         .map_err(|error| ControlError::BadRequest(format!("the module does not start: {error}")))?;
     Ok(run(&mut instance, input, "invoke")?.result)
 }
@@ -207,6 +229,17 @@ pub fn invoke(
 struct Ran {
     result: InvokeResult,
     answers: Vec<(Batch, Output)>,
+}
+
+fn contents(input: &InvokeInput) -> Contents {
+    let bytes = |value: &serde_json::Value| match value {
+        serde_json::Value::String(text) => text.clone().into_bytes(),
+        other => other.to_string().into_bytes(),
+    };
+    let bucket = |entries: &BTreeMap<String, serde_json::Value>| {
+        entries.iter().map(|(key, value)| (key.clone(), bytes(value))).collect()
+    };
+    input.keyvalue.iter().map(|(name, entries)| (name.clone(), bucket(entries))).collect()
 }
 
 fn run(instance: &mut Instance, input: &InvokeInput, pipeline: &str) -> Result<Ran, ControlError> {

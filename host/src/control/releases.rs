@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     config::{self, Loaded, ModuleRef},
-    pipeline::{Deps, ModuleId, Pipeline, Release, State, Status},
+    grants::{GrantError, Granted},
+    pipeline::{Deps, ModuleId, Pipeline, PrepareError, Release, State, Status},
 };
 
 /// How long a pipeline may deliver what is in flight before it is started anew with another configuration.
@@ -173,7 +174,9 @@ impl Inner {
         let spec = self.spec_of(pipeline, &live)?;
         let module = self.load(&live.module.digest)?;
         let guest = slot.logs.of_release(live.id);
-        let release = Release::prepare(live.id, &module, live.module, &spec, guest)
+        let granted = self.granted(slot, &spec).map_err(PrepareError::from);
+        let release = granted
+            .and_then(|granted| Release::prepare(live.id, &module, live.module, &spec, granted, guest))
             .map_err(|error| ControlError::Release { error, kept: String::new() })?;
         self.run(slot, spec, release, pipeline.paused)
     }
@@ -190,7 +193,9 @@ impl Inner {
     ) -> Result<Effect, ControlError> {
         let Candidate { row, spec, base, applied } = candidate;
         let guest = slot.logs.of_release(row.id);
-        let release = match Release::prepare(row.id, module, row.module.clone(), &spec, guest) {
+        let granted = self.granted(slot, &spec).map_err(PrepareError::from);
+        let prepare = |granted| Release::prepare(row.id, module, row.module.clone(), &spec, granted, guest);
+        let release = match granted.and_then(prepare) {
             Ok(release) => release,
             Err(error) => return Err(self.refuse(slot, row, error)),
         };
@@ -220,7 +225,13 @@ impl Inner {
         Ok(effect)
     }
 
-    fn refuse(&self, slot: &Slot, mut row: ReleaseRow, error: crate::pipeline::PrepareError) -> ControlError {
+    /// What a release is granted: the very store of the live one, where it is granted the same.
+    fn granted(&self, slot: &Slot, spec: &config::Pipeline) -> Result<Granted, GrantError> {
+        let live = slot.with(Pipeline::release);
+        Granted::open(&spec.module.grants, &self.runtime, live.as_ref().map(|live| live.granted()))
+    }
+
+    fn refuse(&self, slot: &Slot, mut row: ReleaseRow, error: PrepareError) -> ControlError {
         let kept = slot.with(|pipeline| pipeline.release().id);
         let kept = kept.map_or_else(String::new, |kept| format!("; release {kept} stays live"));
         (row.state, row.reason) = (ReleaseState::Failed, Some(error.to_string()));

@@ -84,6 +84,7 @@ impl Slot {
                 recycled: 0,
                 swap_gaps: None,
                 sinks: BTreeMap::new(),
+                keyvalue: None,
                 partitions: Partitions::new(),
                 began: None,
                 trigger: None,

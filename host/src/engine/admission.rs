@@ -6,7 +6,11 @@ use wasmtime::{
     component::{Component, types::ComponentItem},
 };
 
-use super::{error::LoadError, module::World};
+use super::{
+    error::{LoadError, StartError},
+    instance::Grants,
+    module::World,
+};
 
 const PACKAGE: &str = "wasmill:transform";
 const VERSION: &str = "0.1.0";
@@ -30,12 +34,39 @@ const WASI: [(&str, &str); 6] = [
     ("wasi:sockets/", "linked, with no network behind it: every call is refused"),
 ];
 
+/// Interfaces of WASI that are always granted, since they reach nothing (`standard`).
+const STANDARD: [(&str, &str); 2] = [
+    ("wasi:config/store@0.2.0-rc.1", "the settings of the module"),
+    ("wasi:logging/logging@0.1.0-draft", "lines for `wasmill logs`, at most 1000 a second"),
+];
+
+/// What a pipeline may grant (`keyvalue`).
+const KEYVALUE: [&str; 3] =
+    ["wasi:keyvalue/store@0.2.0-draft", "wasi:keyvalue/atomics@0.2.0-draft", "wasi:keyvalue/batch@0.2.0-draft"];
+
+const GRANT_KEYVALUE: &str = "add `grants: { keyvalue: { redis: { url: ... } } }` to `module`, or `memory: {}` in place \
+                              of `redis` (docs/grants.md), or deploy a module that does without";
+
+/// Whether what a module imports is granted to it by its pipeline.
+///
+/// # Errors
+/// Names the first import that is not, and says how to grant it.
+pub(super) fn check_grants(imports: &[Import], grants: &Grants) -> Result<(), StartError> {
+    let wanted = imports.iter().find(|import| KEYVALUE.contains(&import.name.as_str()));
+    match wanted {
+        Some(Import { name, .. }) if grants.keyvalue.is_none() => {
+            Err(StartError::NotGranted { import: name.clone(), help: GRANT_KEYVALUE })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// An import of a component, and what this host makes of it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Import {
     /// Its full name.
     pub name: String,
-    /// A module with an import that is not granted is refused.
+    /// A module with an import that is not granted is refused; one that a pipeline may grant, by those that do not.
     pub granted: bool,
     /// What is behind it; or why there is nothing.
     pub what: &'static str,
@@ -119,6 +150,12 @@ fn granted(import: &str) -> Option<&'static str> {
     if let Some((_, what)) = WASI.iter().find(|(package, _)| import.starts_with(package)) {
         return Some(what);
     }
+    if let Some((_, what)) = STANDARD.iter().find(|(name, _)| *name == import) {
+        return Some(what);
+    }
+    if KEYVALUE.contains(&import) {
+        return Some("a key-value store, where the pipeline grants one (`module.grants.keyvalue`)");
+    }
     let rest = import.strip_prefix(PACKAGE)?.strip_prefix('/')?;
     let (interface, version) = rest.split_once('@').unwrap_or((rest, ""));
     let (_, what) = GRANTED.iter().find(|(granted, _)| *granted == interface)?;
@@ -131,7 +168,12 @@ mod tests {
 
     #[test]
     fn grants_the_contract_and_wasi_and_nothing_else() {
-        for import_name in ["wasi:io/streams@0.2.9", "wasmill:transform/log@0.1.0", "wasi:sockets/tcp@0.2.0"] {
+        for import_name in [
+            "wasi:io/streams@0.2.9",
+            "wasmill:transform/log@0.1.0",
+            "wasi:sockets/tcp@0.2.0",
+            "wasi:config/store@0.2.0-rc.1",
+        ] {
             assert!(import(import_name, false).granted, "{import_name}");
         }
         assert!(import("example:store/kv", true).granted, "types ask for nothing");
@@ -141,9 +183,20 @@ mod tests {
             "wasmill:transform/secrets@0.1.0",
             "example:store/kv",
             "wasi:clix/x",
+            "wasi:keyvalue/store@0.2.0-draft2",
+            "wasi:config/store@0.2.0",
         ] {
             assert!(!import(import_name, false).granted, "{import_name}");
         }
+    }
+
+    #[test]
+    fn what_is_not_granted_is_named_with_the_way_to_grant_it() {
+        let imports = ["wasi:io/streams@0.2.9", "wasi:keyvalue/batch@0.2.0-draft"].map(|name| import(name, false));
+        assert!(imports[1].granted, "nobody refuses its upload");
+        assert!(check_grants(&imports[..1], &Grants::default()).is_ok());
+        let said = check_grants(&imports, &Grants::default()).expect_err("not granted").to_string();
+        assert!(said.contains("`wasi:keyvalue/batch@0.2.0-draft`") && said.contains("grants: { keyvalue:"), "{said}");
     }
 
     #[test]

@@ -21,3 +21,24 @@ pub(super) mod records {
         },
     });
 }
+
+/// Always granted: see `standard`.
+pub(super) mod config {
+    wasmtime::component::bindgen!({ path: "../wit/deps/config", world: "imports" });
+}
+
+/// Always granted: see `standard`.
+pub(super) mod logging {
+    wasmtime::component::bindgen!({ path: "../wit/deps/logging", world: "imports" });
+}
+
+/// The store is an import that a pipeline may grant: see `keyvalue`.
+pub(super) mod keyvalue {
+    wasmtime::component::bindgen!({
+        path: "../wit/deps/keyvalue",
+        world: "imports",
+        imports: { default: trappable },
+        with: { "wasi:keyvalue/store.bucket": crate::engine::keyvalue::Bucket },
+        trappable_error_type: { "wasi:keyvalue/store.error" => crate::engine::keyvalue::StoreError },
+    });
+}

@@ -36,7 +36,8 @@ pub enum LoadError {
     WrongWorld { missing: String, found: String },
     #[error(
         "the component imports `{import}`, which this host does not provide to modules. Remove what needs it; a module \
-         may import WASI 0.2, `wasmill:transform/log` and `wasmill:transform/metrics`"
+         may import WASI 0.2, `wasi:config`, `wasi:logging`, `wasmill:transform/log` and `wasmill:transform/metrics`, \
+         and where its pipeline grants it `wasi:keyvalue@0.2.0-draft`"
     )]
     UnknownImport { import: String },
     #[error("the component does not fit the contract: {0}")]
@@ -83,6 +84,8 @@ pub enum StartError {
     Refused(String),
     #[error("its init {0}")]
     Call(CallError),
+    #[error("it imports `{import}`, which the pipeline does not grant: {help}")]
+    NotGranted { import: String, help: &'static str },
     #[error("its plan is not usable: {0}")]
     Plan(String),
     #[error("it cannot be instantiated: {0}")]
@@ -95,7 +98,10 @@ pub enum CallError {
     /// The module asks for the same batch again, later.
     #[error("asks for a retry: {0}")]
     Retry(String),
-    /// The module says that a person has to look; or the instance cannot be called any more.
+    /// Its store was away, and it trapped or ran out of time: the same batch again, later.
+    #[error("cannot go on without its key-value store: {0}")]
+    Store(String),
+    /// The module says that a person has to look; or its store does, or the instance cannot be called any more.
     #[error("stopped: {0}")]
     Fatal(String),
     /// With the guest's last words on stderr, where it had any; frames innermost first.
@@ -114,7 +120,7 @@ pub enum CallError {
 impl CallError {
     /// Whether one row of the batch may be to blame, so that the others deserve another try.
     pub fn may_be_one_row(&self) -> bool {
-        !matches!(self, Self::Retry(_) | Self::Fatal(_))
+        !matches!(self, Self::Retry(_) | Self::Store(_) | Self::Fatal(_))
     }
 
     /// Whether the instance can be called again. A malformed answer says that its state is not to be trusted.

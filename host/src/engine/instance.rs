@@ -1,6 +1,6 @@
 //! One instance of a module: a store, its exports, and calls with a deadline.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use wasmtime::{
     Store, Trap, WasmBacktrace,
@@ -11,6 +11,7 @@ use super::{
     bindings::{columns, records as records_world},
     error::{CallError, StartError},
     guest::{GuestOutput, Mouth},
+    keyvalue::{KeyValue, Trouble},
     module::{Description, Plan, Setting, World},
     records,
     runtime::TICK,
@@ -37,9 +38,22 @@ pub struct Call<'a> {
     pub columns: &'a Columns,
 }
 
+/// What a module may reach beyond its records. The default is nothing.
+#[derive(Clone, Default)]
+pub struct Grants {
+    pub keyvalue: Option<Arc<dyn KeyValue>>,
+}
+
 enum Exports {
     Columns(columns::Transform),
     Records(records_world::TransformRecords),
+}
+
+/// What is looked for in a component once it is instantiated.
+pub(super) struct Wanted<'a> {
+    pub(super) world: World,
+    /// The export of its timed trigger, where it has one.
+    pub(super) timer: Option<&'a str>,
 }
 
 /// Belongs to one thread at a time. After an error that does not keep the instance, every call answers an error.
@@ -56,23 +70,28 @@ impl Instance {
     pub(super) fn new(
         engine: &wasmtime::Engine,
         pre: &InstancePre<State>,
-        world: World,
-        timer: Option<&str>,
+        wanted: Wanted<'_>,
         limits: Limits,
+        config: &[(String, String)],
         guest: Arc<dyn GuestOutput>,
+        grants: &Grants,
     ) -> Result<Self, StartError> {
-        let mut store = Store::new(engine, State::new(limits.memory, Mouth::new(guest)));
+        let state = State::new(limits.memory, Mouth::new(guest), config.to_vec(), grants.keyvalue.clone());
+        let mut store = Store::new(engine, state);
         store.limiter(|state| &mut state.memory);
         // Bounds what the host allocates for an answer before it can be measured; headroom for its list structure.
         store.set_hostcall_fuel(limits.output.saturating_mul(2).saturating_add(1 << 20));
         arm(&mut store, limits);
+        let Wanted { world, timer } = wanted;
         let made = pre.instantiate(&mut store).and_then(|made| {
             let timer = timer.map(|name| Timer::find(&mut store, &made, world, name)).transpose()?;
             Ok((exports(&mut store, &made, world)?, timer))
         });
         match made {
             Ok((exports, timer)) => Ok(Self { store, exports, timer, plan: Plan::default(), limits, broken: false }),
-            Err(error) if is_guests(&error) => Err(StartError::Call(explain(&mut store, limits, &error))),
+            Err(error) if is_guests(&error) || store.data().keyvalue.trouble.is_some() => {
+                Err(StartError::Call(explain(&mut store, limits, &error)))
+            }
             Err(error) => Err(StartError::Instantiate(format!("{error:#}"))),
         }
     }
@@ -96,7 +115,12 @@ impl Instance {
                 exports.wasmill_transform_meta().call_init(store, &config).map(|answer| answer.map(records::plan))
             }
         });
-        self.plan = answer.map_err(StartError::Call)?.map_err(StartError::Refused)?;
+        self.plan =
+            answer.map_err(StartError::Call)?.map_err(|words| match self.store.data_mut().keyvalue.trouble {
+                // Its words about a store that is away are no refusal.
+                Some(Trouble::Away(_)) => StartError::Call(CallError::Store(words)),
+                _ => StartError::Refused(words),
+            })?;
         self.plan.check()
     }
 
@@ -143,9 +167,11 @@ impl Instance {
 
     /// The gate for what the module answered.
     fn checked(&mut self, answer: Result<Output, types::Error>, rows: u32) -> Result<Output, CallError> {
-        let output = answer.map_err(|error| match error {
-            types::Error::Retry(reason) => CallError::Retry(reason),
-            types::Error::Fatal(reason) => CallError::Fatal(reason),
+        let output = answer.map_err(|error| match (error, &self.store.data().keyvalue.trouble) {
+            // It takes for passing what is not.
+            (types::Error::Retry(_), Some(Trouble::Broken(words))) => CallError::Fatal(words.clone()),
+            (types::Error::Retry(reason), _) => CallError::Retry(reason),
+            (types::Error::Fatal(reason), _) => CallError::Fatal(reason),
         })?;
         let Limits { output: bytes, output_records, .. } = self.limits;
         if let Err(bad) = output.check(rows, self.plan.routes.len(), output_records, bytes) {
@@ -185,6 +211,8 @@ fn arm(store: &mut Store<State>, limits: Limits) {
     let ticks = limits.time.as_millis().div_ceil(TICK.as_millis());
     // One more: the tick under way counts as a whole one.
     store.set_epoch_deadline(u64::try_from(ticks).unwrap_or(u64::MAX / 2).saturating_add(1));
+    let keyvalue = &mut store.data_mut().keyvalue;
+    (keyvalue.until, keyvalue.trouble) = (Instant::now() + limits.time, None);
 }
 
 fn is_guests(error: &wasmtime::Error) -> bool {
@@ -200,6 +228,11 @@ fn explain(store: &mut Store<State>, limits: Limits, error: &wasmtime::Error) ->
     state.mouth.end();
     let words = state.mouth.take_last_words();
     let refused = std::mem::take(&mut state.memory.refused);
+    match state.keyvalue.trouble.take() {
+        Some(Trouble::Away(words)) => return CallError::Store(words),
+        Some(Trouble::Broken(words)) => return CallError::Fatal(words),
+        None => {}
+    }
     match error.downcast_ref::<Trap>() {
         Some(Trap::Interrupt) => CallError::Deadline { limit: limits.time },
         _ if refused => CallError::Memory { limit: limits.memory, backtrace },

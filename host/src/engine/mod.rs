@@ -11,6 +11,7 @@
 //!   an upload that is one is refused (`artifact.rs` holds the one `unsafe`).
 //! - WASI is linked whole, because libc-based guests import all of it, and granted nothing: no files, no network, no
 //!   environment, no arguments.
+//! - What else a module imports is refused unless its pipeline grants it ([`Grants`]).
 //! - An answer that left this folder has passed [`crate::output::Output::check`].
 
 mod adapter;
@@ -22,9 +23,11 @@ mod componentize;
 mod error;
 mod guest;
 mod instance;
+mod keyvalue;
 mod module;
 mod records;
 mod runtime;
+mod standard;
 mod state;
 mod timer;
 
@@ -33,7 +36,8 @@ pub use compile::{CompileLimits, compile_worker};
 pub use componentize::componentize;
 pub use error::{CallError, EngineError, LoadError, StartError, stack};
 pub use guest::{GuestOutput, LogLevel, NoOutput};
-pub use instance::{Call, Instance};
+pub use instance::{Call, Grants, Instance};
+pub use keyvalue::{Asked, KeyValue, Keys, StoreError};
 pub use module::{Description, Digest, Inspection, Module, Plan, Setting, World};
 pub use runtime::{Engine, EngineOptions};
 pub use timer::Fire;

@@ -14,7 +14,7 @@ use super::{
     componentize::componentize,
     error::{LoadError, StartError},
     guest::{GuestOutput, NoOutput},
-    instance::Instance,
+    instance::{Grants, Instance, Wanted},
     runtime::Inner,
     state::State,
 };
@@ -235,25 +235,47 @@ impl Module {
         self.inner.code_bytes
     }
 
-    /// Makes an instance and calls its `init`.
+    /// Makes an instance that is granted nothing, and calls its `init`.
     ///
     /// # Errors
-    /// The module refuses its config, fails, or answers a plan that cannot be used.
+    /// As [`Self::instantiate_with`].
     pub fn instantiate(
         &self,
         limits: Limits,
         config: &[(String, String)],
         guest: Arc<dyn GuestOutput>,
     ) -> Result<Instance, StartError> {
-        let mut instance = self.inner.instance(limits, guest)?;
+        self.instantiate_with(limits, config, guest, &Grants::default())
+    }
+
+    /// Makes an instance with what its pipeline grants, and calls its `init`.
+    ///
+    /// # Errors
+    /// The module wants what is not granted, refuses its config, fails, or answers a plan that cannot be used.
+    pub fn instantiate_with(
+        &self,
+        limits: Limits,
+        config: &[(String, String)],
+        guest: Arc<dyn GuestOutput>,
+        grants: &Grants,
+    ) -> Result<Instance, StartError> {
+        admission::check_grants(&self.inner.imports, grants)?;
+        let mut instance = self.inner.instance(limits, config, guest, grants)?;
         instance.init(config)?;
         Ok(instance)
     }
 }
 
 impl Loaded {
-    fn instance(&self, limits: Limits, guest: Arc<dyn GuestOutput>) -> Result<Instance, StartError> {
-        Instance::new(&self.engine.engine, &self.pre, self.world, self.timer.as_deref(), limits, guest)
+    fn instance(
+        &self,
+        limits: Limits,
+        config: &[(String, String)],
+        guest: Arc<dyn GuestOutput>,
+        grants: &Grants,
+    ) -> Result<Instance, StartError> {
+        let wanted = Wanted { world: self.world, timer: self.timer.as_deref() };
+        Instance::new(&self.engine.engine, &self.pre, wanted, limits, config, guest, grants)
     }
 }
 
@@ -262,7 +284,9 @@ fn pre_instantiate(engine: &Inner, component: &Component) -> Result<InstancePre<
 }
 
 fn describe(module: &Loaded) -> Result<Description, LoadError> {
-    let mut instance = module.instance(Limits::default(), Arc::new(NoOutput)).map_err(|error| match error {
+    // Who it is, it knows by itself: whatever it imports, it is given nothing here.
+    let instance = module.instance(Limits::default(), &[], Arc::new(NoOutput), &Grants::default());
+    let mut instance = instance.map_err(|error| match error {
         StartError::Call(error) => LoadError::Describe(error),
         error => LoadError::Mismatch(error.to_string()),
     })?;

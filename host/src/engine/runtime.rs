@@ -9,7 +9,7 @@ use wasmtime::{
 
 use super::{
     artifact::Artifacts,
-    bindings::columns::Transform,
+    bindings::{columns::Transform, config as wasi_config, keyvalue, logging},
     compile::{CompileLimits, Compiler},
     error::{EngineError, LoadError},
     module::{Inspection, Module},
@@ -63,6 +63,9 @@ impl Engine {
         let mut linker = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_sync(&mut linker).map_err(setup)?;
         Transform::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state).map_err(setup)?;
+        wasi_config::Imports::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state).map_err(setup)?;
+        logging::Imports::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state).map_err(setup)?;
+        keyvalue::Imports::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state).map_err(setup)?;
         start_ticker(&engine)?;
         let artifacts = Artifacts::open(&options.cache, &engine)?;
         let compiler = Compiler { program: options.compiler, limits: options.compile };

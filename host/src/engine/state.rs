@@ -1,4 +1,5 @@
-//! What belongs to one store: WASI with nothing granted, the memory limit, and the guest's mouth.
+//! What belongs to one store: WASI with nothing granted, what the pipeline grants, the memory limit, and the guest's
+//! mouth.
 
 use std::{
     pin::Pin,
@@ -18,6 +19,7 @@ use wasmtime_wasi::{
 use super::{
     bindings::columns::wasmill::transform::{log, metrics, types},
     guest::{Channel, LogLevel, Mouth},
+    keyvalue::{Granted, KeyValue},
 };
 
 /// Bytes of randomness that a guest may ask for in one call.
@@ -28,13 +30,21 @@ const RESOURCES_MAX: usize = 1000;
 
 pub(super) struct State {
     wasi: WasiCtx,
-    table: ResourceTable,
+    pub(super) table: ResourceTable,
+    pub(super) keyvalue: Granted,
+    /// Settings of the module.
+    pub(super) config: Vec<(String, String)>,
     pub(super) memory: MemoryLimit,
     pub(super) mouth: Arc<Mouth>,
 }
 
 impl State {
-    pub(super) fn new(memory_max: usize, mouth: Arc<Mouth>) -> Self {
+    pub(super) fn new(
+        memory_max: usize,
+        mouth: Arc<Mouth>,
+        config: Vec<(String, String)>,
+        keyvalue: Option<Arc<dyn KeyValue>>,
+    ) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES_MAX);
         // No preopened folder, no environment, no arguments, no sockets, standard input closed: the builder's
@@ -46,7 +56,8 @@ impl State {
             .allow_udp(false)
             .max_random_size(RANDOM_MAX)
             .build();
-        Self { wasi, table, memory: MemoryLimit { max: memory_max, used: 0, refused: false }, mouth }
+        let memory = MemoryLimit { max: memory_max, used: 0, refused: false };
+        Self { wasi, table, keyvalue: Granted::new(keyvalue), config, memory, mouth }
     }
 }
 

@@ -1,5 +1,5 @@
-//! Nothing is consumed before every sink has reached its server: a wrong address or password is said at once, and not
-//! by the first record. A server that is away is waited for; one that refuses needs a person.
+//! Nothing is consumed before every sink, and the store that the module is granted, has reached its server: a wrong
+//! address or password is said at once, and not by the first record. A server that is away is waited for; one that refuses needs a person.
 
 use std::time::{Duration, Instant};
 
@@ -9,15 +9,15 @@ use super::{
     shared::{Shared, Wish},
     status::State,
 };
-use crate::sink::Contact;
+use crate::contact::Contact;
 
-/// How often the sinks are asked. They try by themselves.
+/// How often they are asked. They try by themselves.
 const LOOK: Duration = Duration::from_millis(10);
 
 /// How often the log says it anew where the reason changes: sinks of one cluster have one each.
 const SAY_AGAIN: Duration = Duration::from_secs(10);
 
-/// Waits until all sinks of a lane have reached their servers.
+/// Waits until all servers that a lane needs were reached.
 ///
 /// # Errors
 /// Why the lane ends instead: it was told to stop, or a server refuses.
@@ -29,7 +29,7 @@ pub(super) fn wait(shared: &Shared, lane: usize, flight: &Flight) -> Result<(), 
             Wish::Rest(_) => break Err(End::Resting { left: 0 }),
             Wish::Run | Wish::Pause => {}
         }
-        match flight.contact() {
+        match flight.contact().and(shared.release().granted().contact()) {
             Contact::Made => break Ok(()),
             Contact::Failed(reason) => break Err(End::Stuck(Stuck::Failed(reason))),
             Contact::Waits(None) => {}
@@ -41,7 +41,7 @@ pub(super) fn wait(shared: &Shared, lane: usize, flight: &Flight) -> Result<(), 
                         pipeline = shared.spec.name,
                         lane,
                         reason,
-                        "nothing is read before every sink answers"
+                        "nothing is read before every server answers"
                     );
                 }
                 shared.set_trouble(lane, Some((State::Stalled, reason.clone())));

@@ -18,9 +18,10 @@ use super::{
 };
 use crate::{
     batch::Batch,
+    contact::Contact,
     kafka::Partition,
     output::{Record, View},
-    sink::{Contact, Outcome, Rejected, Settlement, Sink, Ticket},
+    sink::{Outcome, Rejected, Settlement, Sink, Ticket},
     source::{Assignment, Source},
 };
 
@@ -136,15 +137,7 @@ impl Flight {
 
     /// Whether all sinks have reached their servers: the gravest of what they say.
     pub(super) fn contact(&self) -> Contact {
-        let mut gravest = Contact::Made;
-        for (_, sink) in &self.sinks {
-            match (sink.contact(), &gravest) {
-                (Contact::Failed(reason), _) => return Contact::Failed(reason),
-                (Contact::Waits(reason), Contact::Made | Contact::Waits(None)) => gravest = Contact::Waits(reason),
-                _ => {}
-            }
-        }
-        gravest
+        self.sinks.iter().map(|(_, sink)| sink.contact()).fold(Contact::Made, Contact::and)
     }
 
     /// Before anything is consumed.

@@ -18,6 +18,7 @@ pub(super) fn isolate(
     while let Some(range) = ranges.pop() {
         match call(range.clone()) {
             Ok(output) => done.parts.push(Part { base: range.start, output }),
+            Err(error @ CallError::Store(_)) => return Err(Refused::Again(error.to_string())),
             Err(CallError::Retry(reason)) => return Err(Refused::Again(reason)),
             Err(error) if !error.may_be_one_row() => return Err(Refused::Stop(error.to_string())),
             Err(error) if range.len() <= 1 => {
@@ -76,6 +77,12 @@ mod tests {
             if range.len() > 4 { Err(trap()) } else { Err(CallError::Retry("later".into())) }
         });
         assert!(matches!(refused, Err(Refused::Again(reason)) if reason == "later"));
+    }
+
+    #[test]
+    fn no_row_is_to_blame_for_a_store_that_is_away() {
+        let refused = isolate(0..8, &mut |_| Err(CallError::Store("r:6379: no answer within 1s".into())));
+        assert!(matches!(refused, Err(Refused::Again(reason)) if reason.contains("key-value store: r:6379")));
     }
 
     #[test]

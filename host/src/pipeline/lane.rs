@@ -28,7 +28,7 @@ use super::{
 use crate::{
     batch::Batch,
     config::TimerScope,
-    engine::Fire,
+    engine::{CallError, Fire, StartError},
     kafka::{KafkaError, Partition, Trouble},
     source::{Assignment, Source, SourceEvent},
 };
@@ -43,8 +43,8 @@ const BUSY_WAIT: Duration = Duration::from_millis(1);
 /// group would take the partition away; it is then delivered again by its next owner.
 const REVOKE_DEADLINE: Duration = Duration::from_secs(20);
 
-/// How long deliveries may be under way without one being settled before the pipeline shows as stalled. A slow server
-/// settles some in this time.
+/// How long deliveries may be under way without one being settled, or a batch asked for again and again, before the
+/// pipeline shows as stalled. A slow server settles some in this time.
 const STALLED_AFTER: Duration = Duration::from_secs(10);
 
 const STATUS_INTERVAL: Duration = Duration::from_millis(250);
@@ -117,7 +117,10 @@ impl<'a> Lane<'a> {
 
     pub(super) fn run(mut self) -> End {
         if let Err(error) = self.transformer.warm_up() {
-            return End::Stuck(Stuck::Failed(error.to_string()));
+            return End::Stuck(match error {
+                StartError::Call(CallError::Store(_)) => Stuck::Restart(error.to_string()),
+                _ => Stuck::Failed(error.to_string()),
+            });
         }
         if let Err(stuck) = self.flight.take_over() {
             return End::Stuck(stuck);
@@ -150,27 +153,27 @@ impl<'a> Lane<'a> {
         } else if !room {
             self.shared.wait(BUSY_WAIT);
         } else if let Some(held) = self.held.take_if(|held| held.until <= Instant::now()) {
-            self.work(held.work, held.attempt)?;
+            self.work(held.work, held.attempt, Some(held.since))?;
         } else if let Some(held) = &self.held {
             let wait = held.until.saturating_duration_since(Instant::now()).min(IDLE_WAIT);
             self.shared.wait(wait);
         } else if let Some(at) = self.fire_due() {
-            self.work(Work::Fire(at), 0)?;
+            self.work(Work::Fire(at), 0, None)?;
         } else {
             self.source.receive(IDLE_WAIT).map_err(restart)?;
             while self.held.is_none()
                 && self.flight.has_room()
                 && let Some(batch) = self.source.next_batch()
             {
-                self.work(Work::Batch(batch), 0)?;
+                self.work(Work::Batch(batch), 0, None)?;
                 self.settle()?;
             }
         }
         Ok(())
     }
 
-    /// Gives a batch or a fire to the live release, and its outputs to the sinks.
-    fn work(&mut self, work: Work, attempt: u32) -> Result<(), Stuck> {
+    /// Gives a batch or a fire to the live release, and its outputs to the sinks. `since` says when it was held first.
+    fn work(&mut self, work: Work, attempt: u32, since: Option<Instant>) -> Result<(), Stuck> {
         let attempt = if self.adopt() { 0 } else { attempt };
         let counters = &self.shared.counters;
         if let Work::Batch(batch) = &work {
@@ -208,7 +211,7 @@ impl<'a> Lane<'a> {
         let transformed = match transformed {
             Ok(transformed) => transformed,
             Err(Refused::Stop(reason)) => return Err(Stuck::Failed(reason)),
-            Err(Refused::Again(reason)) => return self.hold(work, attempt, &reason),
+            Err(Refused::Again(reason)) => return self.hold(work, attempt, since.unwrap_or(started), reason),
         };
         let batch = match work {
             Work::Batch(batch) => {
@@ -223,7 +226,7 @@ impl<'a> Lane<'a> {
         self.flight.deliver(batch, &transformed, self.transformer.release(), counters)
     }
 
-    fn hold(&mut self, work: Work, attempt: u32, reason: &str) -> Result<(), Stuck> {
+    fn hold(&mut self, work: Work, attempt: u32, since: Instant, reason: String) -> Result<(), Stuck> {
         let Controls { retries, backoff, .. } = &*self.controls;
         if attempt >= *retries {
             return Err(Stuck::Failed(format!("the module asked for more than {retries} retries of {work}: {reason}")));
@@ -231,7 +234,7 @@ impl<'a> Lane<'a> {
         self.shared.counters.retried.fetch_add(work.rows() as u64, Relaxed);
         let wait = Backoff { from: backoff.from, to: backoff.to }.wait(attempt, rand::random());
         tracing::debug!(pipeline = self.shared.spec.name, attempt, reason, "the module asks for a retry");
-        self.held = Some(Held { work, attempt: attempt + 1, until: Instant::now() + wait });
+        self.held = Some(Held { work, attempt: attempt + 1, until: Instant::now() + wait, since, reason });
         Ok(())
     }
 
@@ -410,13 +413,21 @@ impl<'a> Lane<'a> {
     }
 
     fn note_stall(&mut self) {
-        if self.flight.stuck_for().is_none_or(|since| since < STALLED_AFTER) {
+        let held = self.held.as_ref().filter(|held| held.since.elapsed() >= STALLED_AFTER);
+        let stuck = self.flight.stuck_for().is_some_and(|since| since >= STALLED_AFTER);
+        if !stuck && held.is_none() {
             if std::mem::take(&mut self.stalled) {
                 self.shared.set_trouble(self.index, None);
             }
             return;
         }
         if std::mem::replace(&mut self.stalled, true) {
+            return;
+        }
+        if let Some(Held { work, attempt, reason, .. }) = held {
+            let reason = format!("retry {attempt} of {work}: {reason}");
+            tracing::warn!(pipeline = self.shared.spec.name, reason, "stalled");
+            self.shared.set_trouble(self.index, Some((State::Stalled, reason)));
             return;
         }
         let said = |sink: &str| self.shared.sinks.get(sink)?.last_error();

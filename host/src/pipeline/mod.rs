@@ -48,7 +48,10 @@ pub use status::{Counters, Counts, PartitionStatus, Partitions, State, Status, S
 pub use steer::{FireError, Resting, Steer};
 
 use crate::config;
-pub use crate::sink::SinkCounts;
+pub use crate::{
+    grants::{KeyValueCounts, Operations},
+    sink::SinkCounts,
+};
 
 /// Pause before a stuck lane starts again.
 const RESTART: Backoff = Backoff { from: Duration::from_millis(200), to: Duration::from_secs(30) };

@@ -13,6 +13,7 @@ use crate::{
     batch::{Columns, Reads},
     config,
     engine::{Call, CallError, GuestOutput, Instance, LogLevel, Module, StartError},
+    grants::{Contents, GrantError, Granted},
     limits::Limits,
     router::{RouteError, Router},
 };
@@ -39,6 +40,8 @@ pub enum PrepareError {
     )]
     NoTimer { module: String, export: String },
     #[error(transparent)]
+    Grant(#[from] GrantError),
+    #[error(transparent)]
     Route(#[from] RouteError),
 }
 
@@ -46,9 +49,11 @@ impl PrepareError {
     /// Stable name for machines.
     pub fn code(&self) -> &'static str {
         match self {
+            Self::Start { source: StartError::NotGranted { .. }, .. } => "not-granted",
             Self::Start { .. } => "module-does-not-start",
             Self::Smoke { .. } => "smoke-call-failed",
             Self::NoTimer { .. } => "no-timer",
+            Self::Grant(_) => "grant-not-available",
             Self::Route(_) => "routes-do-not-fit",
         }
     }
@@ -66,6 +71,7 @@ pub struct Release {
     pub(crate) router: Router,
     code: Module,
     config: Vec<(String, String)>,
+    granted: Granted,
     guest: Arc<dyn GuestOutput>,
     /// Instances that were started by `prepare` and wait for their lane.
     warm: Mutex<Vec<Instance>>,
@@ -76,12 +82,14 @@ impl Release {
     /// nothing.
     ///
     /// # Errors
-    /// The module refuses its config, traps, runs too long, or plans a route that leads nowhere.
+    /// The module wants what is not granted, refuses its config, traps, runs too long, or plans a route that leads
+    /// nowhere.
     pub fn prepare(
         id: u64,
         code: &Module,
         module: ModuleId,
         spec: &config::Pipeline,
+        granted: Granted,
         guest: Arc<dyn GuestOutput>,
     ) -> Result<Arc<Self>, PrepareError> {
         let limits = spec.module.limits;
@@ -90,20 +98,21 @@ impl Release {
         if spec.timer.is_some() {
             check_timer(code, &module)?;
         }
-        let mut warm = Vec::new();
+        let (mut warm, mut plan) = (Vec::new(), None);
         for _ in 0..spec.source.lanes {
             let mut instance = code
-                .instantiate(limits, &config, Arc::clone(&guest))
+                .instantiate_with(limits, &config, Arc::clone(&guest), &granted.for_engine())
                 .map_err(|source| PrepareError::Start { module: name(), source })?;
-            smoke(&mut instance).map_err(|source| PrepareError::Smoke { module: name(), source })?;
-            warm.push(instance);
+            let keep = smoke(&mut instance).map_err(|source| PrepareError::Smoke { module: name(), source })?;
+            plan.get_or_insert_with(|| instance.plan().clone());
+            warm.extend(keep.then_some(instance));
         }
-        let plan = warm.first().map(|instance| instance.plan().clone()).unwrap_or_default();
+        let plan = plan.unwrap_or_default();
         let sinks: Vec<String> = spec.sinks.keys().cloned().collect();
         let router = Router::new(&plan.routes, &spec.routes, &sinks)?;
         let (routes, reads) = (plan.routes, plan.reads);
         let (code, warm) = (code.clone(), Mutex::new(warm));
-        Ok(Arc::new(Self { id, module, routes, reads, limits, router, code, config, guest, warm }))
+        Ok(Arc::new(Self { id, module, routes, reads, limits, router, code, config, granted, guest, warm }))
     }
 
     /// A started instance: one that `prepare` left, or a new one.
@@ -113,8 +122,37 @@ impl Release {
     pub(crate) fn instance(&self) -> Result<Instance, StartError> {
         match self.warm.lock().pop() {
             Some(instance) => Ok(instance),
-            None => self.code.instantiate(self.limits, &self.config, Arc::clone(&self.guest)),
+            None => self.start(&self.granted),
         }
+    }
+
+    /// An instance to be tried by hand: what is granted to it is in memory, begins with `contents`, and is nobody
+    /// else's.
+    ///
+    /// # Errors
+    /// `contents` does not fit what is granted, or the module does not start.
+    pub(crate) fn on_trial(&self, contents: &Contents) -> Result<Instance, PrepareError> {
+        let granted = Granted::on_trial(self.granted.settings(), contents)?;
+        let name = || format!("{}@{}", self.module.name, self.module.version);
+        self.start(&granted).map_err(|source| PrepareError::Start { module: name(), source })
+    }
+
+    /// An instance for one batch by hand that is delivered: it has what the lanes' have.
+    ///
+    /// # Errors
+    /// As [`Self::on_trial`].
+    pub(crate) fn afresh(&self) -> Result<Instance, PrepareError> {
+        let name = || format!("{}@{}", self.module.name, self.module.version);
+        self.start(&self.granted).map_err(|source| PrepareError::Start { module: name(), source })
+    }
+
+    fn start(&self, granted: &Granted) -> Result<Instance, StartError> {
+        self.code.instantiate_with(self.limits, &self.config, Arc::clone(&self.guest), &granted.for_engine())
+    }
+
+    /// What the module may reach.
+    pub(crate) fn granted(&self) -> &Granted {
+        &self.granted
     }
 
     /// Says something about the module where the module itself is heard: `wasmill logs`.
@@ -145,13 +183,14 @@ pub fn check_timer(code: &Module, module: &ModuleId) -> Result<(), PrepareError>
     if code.has_timer() { Ok(()) } else { Err(PrepareError::NoTimer { module: name, export: code.timer_export() }) }
 }
 
-/// An empty batch: every module must bear it, and it touches no data.
-fn smoke(instance: &mut Instance) -> Result<(), CallError> {
+/// An empty batch: every module must bear it, and it touches no data. Answers whether the instance can be called again.
+fn smoke(instance: &mut Instance) -> Result<bool, CallError> {
     let columns = Columns::default();
     let call = Call { topic: "wasmill.smoke", partition: 0, attempt: 0, columns: &columns };
     match instance.transform(&call) {
         // A module that cannot work right now (a lookup that is away) is no bad module.
-        Ok(_) | Err(CallError::Retry(_)) => Ok(()),
+        Ok(_) | Err(CallError::Retry(_)) => Ok(true),
+        Err(CallError::Store(_)) => Ok(false),
         Err(error) => Err(error),
     }
 }

@@ -239,6 +239,7 @@ impl Shared {
             recycled: self.counters.recycled.load(Relaxed),
             swap_gaps: SwapGaps::of(&self.counters.swap_gap),
             sinks: self.sinks.iter().map(|(name, stats)| (name.clone(), stats.counts())).collect(),
+            keyvalue: release.granted().keyvalue_counts(),
             partitions,
             began: None,
             trigger: None,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{controls::Trigger, histogram::Histogram, release::ModuleId};
-use crate::sink::SinkCounts;
+use crate::{grants::KeyValueCounts, sink::SinkCounts};
 
 /// Counts of rows and records since the pipeline was started in this process. A batch counts when its last delivery is
 /// settled, so the sum never runs ahead of what is delivered.
@@ -89,7 +89,8 @@ impl SwapGaps {
 pub enum State {
     Running,
     Paused,
-    /// Records wait to be delivered and for ten seconds none was; `reason` says by which sink.
+    /// Records wait to be delivered and for ten seconds none was, or the module asks for the same batch again and again;
+    /// `reason` says by which sink, or for what.
     Stalled,
     /// A person has to look; `reason` says at what. A swap or a resume tries again.
     Failed,
@@ -132,6 +133,9 @@ pub struct Status {
     pub swap_gaps: Option<SwapGaps>,
     /// By name.
     pub sinks: BTreeMap<String, SinkCounts>,
+    /// Of the store that the module is granted, if it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keyvalue: Option<KeyValueCounts>,
     #[schema(value_type = Object)]
     pub partitions: Partitions,
     /// First offset that the live release was given, by topic and partition; where it is asked for one pipeline alone.

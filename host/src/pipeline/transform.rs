@@ -149,6 +149,7 @@ impl Transformer {
         match self.with_instance(|instance, _| instance.fire(fire)) {
             Ok(output) => Ok(Transformed { parts: vec![Part { base: 0, output }], poison: vec![] }),
             Err(CallError::Retry(reason)) => Err(Refused::Again(reason)),
+            Err(error @ CallError::Store(_)) => Err(Refused::Again(error.to_string())),
             Err(error) if !error.may_be_one_row() => Err(Refused::Stop(error.to_string())),
             Err(error) => {
                 let poison = Poison { row: 0, reason: error.to_string(), backtrace: error.backtrace().to_vec() };
@@ -181,7 +182,10 @@ impl Transformer {
         &mut self,
         call: impl FnOnce(&mut Instance, &Columns) -> Result<Output, CallError>,
     ) -> Result<Output, CallError> {
-        self.ready().map_err(|error| CallError::Fatal(error.to_string()))?;
+        self.ready().map_err(|error| match error {
+            StartError::Call(error @ CallError::Store(_)) => error,
+            error => CallError::Fatal(error.to_string()),
+        })?;
         let Some(running) = self.running.as_mut() else { return Err(CallError::Fatal("no instance".into())) };
         let result = call(&mut running.instance, &self.columns);
         running.used = true;

@@ -14,6 +14,9 @@ pub(super) struct Held {
     pub(super) work: Work,
     pub(super) attempt: u32,
     pub(super) until: Instant,
+    /// Since when, and why it asked last.
+    pub(super) since: Instant,
+    pub(super) reason: String,
 }
 
 /// What is given to a module.

@@ -28,6 +28,7 @@ mod template;
 mod worker;
 
 pub use self::{elasticsearch::elasticsearch, redis::redis};
+pub use crate::contact::Contact;
 pub use stats::{SinkCounts, SinkStats};
 
 /// Names one delivery: the part of one batch that goes to one sink of the lane.
@@ -74,16 +75,6 @@ pub struct Rejected {
 pub struct SinkError {
     pub sink: String,
     pub reason: String,
-}
-
-/// Whether a sink has reached its server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Contact {
-    Made,
-    /// It goes on trying; why the last attempt failed, if there was one.
-    Waits(Option<String>),
-    /// A person has to look.
-    Failed(String),
 }
 
 /// Takes output records and reports what became of them. Owned and called by one lane thread.

@@ -17,6 +17,7 @@ use rdkafka::{
 use wasmill::{
     config,
     engine::{CompileLimits, Engine, EngineOptions, Module, NoOutput},
+    grants::Granted,
     kafka::mock::MockCluster,
     pipeline::{Deps, ModuleId, OnBegan, Pipeline, PrepareError, Release},
 };
@@ -47,9 +48,20 @@ impl Host {
 
     /// A release of an example module.
     pub fn release(&self, id: u64, name: &str, spec: &config::Pipeline) -> Result<Arc<Release>, PrepareError> {
+        self.release_with(id, name, spec, Granted::default())
+    }
+
+    /// The same, with what is granted to it.
+    pub fn release_with(
+        &self,
+        id: u64,
+        name: &str,
+        spec: &config::Pipeline,
+        granted: Granted,
+    ) -> Result<Arc<Release>, PrepareError> {
         let module = self.load(name);
         let id_of = ModuleId { name: name.into(), version: id.to_string(), digest: module.digest().to_string() };
-        Release::prepare(id, &module, id_of, spec, Arc::new(NoOutput))
+        Release::prepare(id, &module, id_of, spec, granted, Arc::new(NoOutput))
     }
 }
 

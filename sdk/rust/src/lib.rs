@@ -59,14 +59,17 @@
 //! [`json`] edits it where it lies: several times faster than a tree of values.
 //!
 //! # What a module may do
-//! Compute, [`log`] and count [`metrics`]. It has no files, no network and no environment. An instance is called by one
-//! thread at a time, keeps its state from batch to batch, and may be replaced at any time.
+//! Compute, [`log`] and count [`metrics`]. It has no files, no network and no environment. What its pipeline grants
+//! comes on top: a key-value store (`kv`, feature `keyvalue`). An instance is called by one thread at a time, keeps its
+//! state from batch to batch, and may be replaced at any time.
 #![deny(missing_docs)]
 
 mod batch;
 mod describe;
 mod glue;
 pub mod json;
+#[cfg(feature = "keyvalue")]
+pub mod kv;
 pub mod log;
 pub mod metrics;
 mod output;

@@ -24,6 +24,9 @@ use crate::{
     bindings::exports::wasmill::transform::columns as raw,
 };
 
+#[cfg(all(feature = "keyvalue", not(target_family = "wasm")))]
+pub mod keyvalue;
+
 /// Header names and values.
 pub type Headers = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 

@@ -10,9 +10,11 @@ struct Leak {
 
 impl Module for Leak {
     fn describe() -> Describe {
-        Describe::new("leak", env!("CARGO_PKG_VERSION"))
-            .summary("Forgets memory with every batch.")
-            .default("bytes", "bytes forgotten with every batch that has rows", "4096")
+        Describe::new("leak", env!("CARGO_PKG_VERSION")).summary("Forgets memory with every batch.").default(
+            "bytes",
+            "bytes forgotten with every batch that has rows",
+            "4096",
+        )
     }
 
     fn init(config: &Config) -> Result<(Self, Plan), String> {

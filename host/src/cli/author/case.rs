@@ -4,6 +4,7 @@
 //! tests/NAME.in.ndjson      a record per line; all are one batch, and `{"fire": TIME}` fires the timer behind it
 //! tests/NAME.out.ndjson     what must come out, in order; a dropped row has no line
 //! tests/NAME.config.json    settings of the module for this case (optional)
+//! tests/NAME.keyvalue.json  what its key-value store begins with: keys and values by bucket (optional)
 //! ```
 //!
 //! A value that is JSON may stand as text or as itself: both sides are compared as JSON, so that blanks and the order of
@@ -32,6 +33,7 @@ pub(super) struct Case {
     input: PathBuf,
     pub(super) output: PathBuf,
     config: PathBuf,
+    keyvalue: PathBuf,
 }
 
 impl Case {
@@ -47,7 +49,8 @@ impl Case {
         names.sort();
         let case = |name: String| {
             let file = |end: &str| folder.join(format!("{name}{end}"));
-            Self { input: file(INPUT), output: file(".out.ndjson"), config: file(".config.json"), name }
+            let (config, keyvalue) = (file(".config.json"), file(".keyvalue.json"));
+            Self { input: file(INPUT), output: file(".out.ndjson"), config, keyvalue, name }
         };
         Ok(names.into_iter().map(case).collect())
     }
@@ -76,6 +79,14 @@ impl Case {
             other => other.to_string(),
         };
         Ok(Some(settings.into_iter().map(|(name, value)| (name, text(value))).collect()))
+    }
+
+    /// What the key-value store begins with, by bucket.
+    pub(super) fn keyvalue(&self) -> Result<BTreeMap<String, BTreeMap<String, Value>>, Failure> {
+        if !self.keyvalue.exists() {
+            return Ok(BTreeMap::new());
+        }
+        parse(&self.keyvalue, None, &read(&self.keyvalue)?)
     }
 
     /// What must come out: a record per line, as text to be compared.

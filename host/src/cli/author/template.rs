@@ -181,9 +181,9 @@ mod tests {
         }
     }
 
-    /// The manifests that are laid beside a module ask for what the packages' own do.
+    /// The manifests that are laid beside a module ask for what the packages' own do, and offer the same.
     #[test]
-    fn packages_beside_a_module_have_the_dependencies_of_their_own() {
+    fn packages_beside_a_module_have_the_dependencies_and_features_of_their_own() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let workspace = fs::read_to_string(root.join("Cargo.toml")).expect("a manifest");
         let shared = |name: &str| {
@@ -191,17 +191,19 @@ mod tests {
             line.expect("in the workspace's table").to_owned()
         };
         for (package, beside) in [("rust", "sdk/rust/beside.toml.tmpl"), ("cdc", "sdk/cdc/beside.toml.tmpl")] {
-            let dependencies = |file: &Path| -> Vec<String> {
+            let section = |file: &Path, name: &str| -> Vec<String> {
                 let text = fs::read_to_string(root.join(file)).expect("a manifest");
-                let lines = text.lines().skip_while(|line| *line != "[dependencies]").skip(1);
+                let lines = text.lines().skip_while(|line| *line != name).skip(1);
                 let lines = lines.take_while(|line| !line.is_empty()).filter(|line| !line.starts_with('#'));
                 lines
                     .map(|line| line.strip_suffix(".workspace = true").map_or_else(|| line.to_owned(), shared))
                     .collect()
             };
-            let own = dependencies(&Path::new("sdk").join(package).join("Cargo.toml"));
-            assert!(!own.is_empty());
-            assert_eq!(dependencies(Path::new(beside)), own, "{beside}");
+            let own = Path::new("sdk").join(package).join("Cargo.toml");
+            assert!(!section(&own, "[dependencies]").is_empty());
+            for name in ["[dependencies]", "[features]"] {
+                assert_eq!(section(Path::new(beside), name), section(&own, name), "{name} of {beside}");
+            }
         }
     }
 }

@@ -18,8 +18,8 @@ use super::{
     engine, shown,
 };
 use crate::{
-    config::{self, Environment},
-    control::invoke,
+    config::{self, Environment, Grants},
+    control::{InvokeInput, invoke},
     engine::{Engine, GuestOutput, LogLevel, Module},
     limits::Limits,
 };
@@ -98,37 +98,40 @@ pub(super) fn try_cases(folder: &Path, built: &Built, update: bool) -> Result<Tr
     let cases = Case::all(&folder.join("tests"))?;
     let (engine, cache) = engine()?;
     let module = engine.load(&built.bytes).map_err(|error| refused(&built.file, &error))?;
-    let (settings, limits) = pipeline(folder)?;
+    let surroundings = pipeline(folder)?;
     let mut verdicts = Vec::new();
     for case in &cases {
-        let config = case.config()?.unwrap_or_else(|| settings.clone());
-        verdicts.push(judge(case, &module, &config, limits, update)?);
+        verdicts.push(judge(case, &module, &surroundings, update)?);
     }
     Ok(Tried { module, verdicts, _engine: (engine, cache) })
 }
 
-/// Settings and limits of the project's pipeline, where it has one.
-fn pipeline(folder: &Path) -> Result<(Vec<(String, String)>, Limits), Failure> {
+/// What the project's pipeline gives to its module, where it has one.
+#[derive(Default)]
+struct Surroundings {
+    settings: Vec<(String, String)>,
+    limits: Limits,
+    grants: Grants,
+}
+
+fn pipeline(folder: &Path) -> Result<Surroundings, Failure> {
     let file = folder.join("pipeline.yaml");
     if !file.exists() {
-        return Ok((Vec::new(), Limits::default()));
+        return Ok(Surroundings::default());
     }
     let (text, base) = read(&file)?;
     let loaded = config::load(&text, &shown(&file), &base, &Environment).map_err(config_failure)?;
-    Ok((loaded.pipeline.module.config, loaded.pipeline.module.limits))
+    let config::ModuleSpec { config: settings, limits, grants, .. } = loaded.pipeline.module;
+    Ok(Surroundings { settings, limits, grants })
 }
 
-fn judge(
-    case: &Case,
-    module: &Module,
-    config: &[(String, String)],
-    limits: Limits,
-    update: bool,
-) -> Result<Verdict, Failure> {
+fn judge(case: &Case, module: &Module, surroundings: &Surroundings, update: bool) -> Result<Verdict, Failure> {
     let verdict =
         |difference: Option<String>| Verdict { case: case.name.clone(), passed: difference.is_none(), difference };
-    let input = case.input()?;
-    let result = match invoke(module, config, limits, Arc::new(Aloud), &input) {
+    let config = case.config()?.unwrap_or_else(|| surroundings.settings.clone());
+    let input = InvokeInput { keyvalue: case.keyvalue()?, ..case.input()? };
+    let Surroundings { limits, grants, .. } = surroundings;
+    let result = match invoke(module, &config, *limits, grants, Arc::new(Aloud), &input) {
         Ok(result) => result,
         Err(error) => return Ok(verdict(Some(error.to_string()))),
     };

@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::*;
 use crate::{
     config::{
-        BatchPolicy, BulkPolicy, DeadLetter, Delivery, ElasticsearchAuth, ElasticsearchSink, Errors, Grants, KafkaSink,
-        KafkaSource, KeyValue, ModuleRef, ModuleSpec, Partitioning, Pipeline, Properties, RedisCommand, Sink, Start,
-        Template, Versions,
+        BatchPolicy, Bucket, BulkPolicy, DeadLetter, Delivery, ElasticsearchAuth, ElasticsearchSink, Errors, Grants,
+        KafkaSink, KafkaSource, KeyValue, KeyValuePlace, ModuleRef, ModuleSpec, Partitioning, Pipeline, Properties,
+        RedisCommand, Sink, Start, Template, Versions,
     },
     limits::Limits,
     output::Op,
@@ -138,7 +138,15 @@ fn sinks_take_their_options() {
     assert_eq!(kafka(&loaded, "kept").partition, Partitioning::Keep);
     assert_eq!(loaded.pipeline.source.topics, ["a", "b.c", r"^orders\..*"]);
     assert_eq!(loaded.pipeline.sinks["file"], Sink::File { path: PathBuf::from("/etc/wasmill/out/records.ndjson") });
-    let keyvalue = KeyValue::Redis { url: "redis://10.0.0.1/2".into(), prefix: "every.sink_there-is:".to_owned() };
+    let place = KeyValuePlace::Redis {
+        url: "redis://10.0.0.1/2".into(),
+        prefix: "every.sink_there-is:".to_owned(),
+        timeout: Duration::from_millis(250),
+    };
+    let read_only = Bucket { read_only: true, ttl: None };
+    let window = Bucket { read_only: false, ttl: hour };
+    let buckets = [("items".to_owned(), read_only), ("seen".to_owned(), window)].into();
+    let keyvalue = KeyValue { place, value_max: 1 << 10, buckets };
     let http = vec!["https://api.example.com".to_owned(), "http://127.0.0.1:8080".to_owned()];
     assert_eq!(loaded.pipeline.module.grants, Grants { http, keyvalue: Some(keyvalue) });
 }

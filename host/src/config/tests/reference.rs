@@ -78,6 +78,23 @@ fn declared_defaults_are_those_of_the_loader() {
     });
     let written = load_text(&written.to_string()).unwrap_or_else(|error| panic!("{}", error.report()));
     assert_eq!(written.pipeline, load_text(bare).unwrap().pipeline);
+
+    // Of the kinds of stores there is one at a time.
+    for (kind, name, required) in
+        [("memory", "KeyValueMemory", None), ("redis", "KeyValueRedis", Some(("url", "redis://r")))]
+    {
+        let mut required: Map<_, _> = required.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect();
+        required.insert("buckets".to_owned(), serde_json::json!({ "b": {} }));
+        let mut all = section(name);
+        all.extend(required.clone());
+        all.insert("buckets".to_owned(), serde_json::json!({ "b": section("Bucket") }));
+        let grants = |store: Map<String, Value>| {
+            let module = serde_json::json!({ "ref": "m@1", "grants": { "keyvalue": { kind: store } } });
+            let text = bare.replace("{ ref: m@1 }", &module.to_string());
+            load_text(&text).unwrap_or_else(|error| panic!("{}", error.report())).pipeline
+        };
+        assert_eq!(grants(all), grants(required));
+    }
 }
 
 /// One table per section, from the top down, each section once.

@@ -4,41 +4,19 @@
 //! letter); a person (stop).
 
 use super::encode::tag;
-use crate::sink::worker::Verdict;
-
-/// Codes of errors that pass.
-const PASSES: [&str; 11] = [
-    "LOADING",
-    "TRYAGAIN",
-    "CLUSTERDOWN",
-    "MASTERDOWN",
-    // A replica, after a failover.
-    "READONLY",
-    "BUSY",
-    // Out of memory, by its own limit.
-    "OOM",
-    "NOREPLICAS",
-    // It cannot save to disk and takes no writes.
-    "MISCONF",
-    "EXECABORT",
-    // Its scripts were flushed; each request brings them along.
-    "NOSCRIPT",
-];
-
-/// Codes of errors that a person has to look at. A cluster moves keys about, which this sink does not follow.
-const STOPS: [&str; 7] = ["NOAUTH", "WRONGPASS", "NOPERM", "DENIED", "MOVED", "ASK", "CROSSSLOT"];
+use crate::{
+    redis_client::{Meaning, meaning},
+    sink::worker::Verdict,
+};
 
 /// An error as Redis words it: a code in capitals, and a text.
 pub(super) fn error(code: &str, text: &str, record: u8) -> Verdict {
     let reason = if text.is_empty() { code.to_owned() } else { format!("{code} {text}") };
-    if PASSES.contains(&code) || text.contains("max number of clients") {
-        Verdict::Again(reason)
-    } else if record == tag::ENTRY && text.contains("equal or smaller") {
-        Verdict::Ignored
-    } else if STOPS.contains(&code) || text.starts_with("unknown command") {
-        Verdict::Stop(reason)
-    } else {
-        Verdict::Poison(reason)
+    match meaning(code, text) {
+        Meaning::Passes => Verdict::Again(reason),
+        Meaning::Stops => Verdict::Stop(reason),
+        Meaning::Refuses if record == tag::ENTRY && text.contains("equal or smaller") => Verdict::Ignored,
+        Meaning::Refuses => Verdict::Poison(reason),
     }
 }
 

@@ -2,16 +2,12 @@
 //!
 //! The connection is the crate's manager, which connects anew by itself after it was cut. After a timeout it stays: the
 //! server then carries out the old commands before it sees the repeated ones, which keeps their order. A peer that has
-//! gone without a word is given up by the kernel ([`DEAD_PEER`]). A connection that could not be set up (credentials,
+//! gone without a word is given up by the kernel (`redis_client`). A connection that could not be set up (credentials,
 //! too many clients) is thrown away.
 
 use std::time::Duration;
 
-use redis::{
-    Client as Opener, ErrorKind, IntoConnectionInfo, Pipeline, RedisError, RedisResult, Value,
-    aio::{ConnectionManager, ConnectionManagerConfig},
-    io::tcp::TcpSettings,
-};
+use redis::{Client as Opener, ErrorKind, Pipeline, RedisError, RedisResult, Value, aio::ConnectionManager};
 
 use super::{
     classify, commands,
@@ -20,18 +16,12 @@ use super::{
 };
 use crate::{
     config,
+    redis_client::{self, REFUSED_PASSWORDS_MAX},
     sink::{
         Contact,
         worker::{Answer, Client, Request, Verdict},
     },
 };
-
-/// How long sent bytes may stay unacknowledged by the peer's kernel before the connection counts as cut.
-#[cfg(target_os = "linux")]
-const DEAD_PEER: Duration = Duration::from_secs(30);
-
-/// Refused passwords in a row before a person has to look: a server with too many clients refuses them as well.
-const REFUSED_PASSWORDS_MAX: u32 = 3;
 
 /// See the module's documentation.
 pub(super) struct Connection {
@@ -51,7 +41,8 @@ impl Connection {
     /// # Errors
     /// An address that cannot be used, for people.
     pub(super) fn new(sink: &config::RedisSink, encoder: &Encoder) -> Result<Self, String> {
-        let opener = opener(sink).map_err(|error| format!("the URL cannot be used: {error}"))?;
+        let opener = redis_client::opener(sink.url.expose());
+        let opener = opener.map_err(|error| format!("the URL cannot be used: {error}"))?;
         let (atomic, guarded) = (encoder.is_atomic(), encoder.is_guarded());
         Ok(Self { opener, timeout: sink.timeout, atomic, guarded, manager: None, refused_passwords: 0 })
     }
@@ -60,13 +51,7 @@ impl Connection {
         if let Some(manager) = &self.manager {
             return Ok(manager.clone());
         }
-        // The pauses between attempts are the worker's.
-        let config = ConnectionManagerConfig::new()
-            .set_number_of_retries(0)
-            .set_connection_timeout(Some(self.timeout))
-            .set_response_timeout(Some(self.timeout));
-        let manager = ConnectionManager::new_lazy_with_config(self.opener.clone(), config)?;
-        Ok(self.manager.insert(manager).clone())
+        Ok(self.manager.insert(redis_client::manager(&self.opener, self.timeout)?).clone())
     }
 
     async fn exchange(&mut self, pipeline: &Pipeline) -> RedisResult<Vec<RedisResult<Value>>> {
@@ -189,11 +174,4 @@ fn verdict(answers: &[RedisResult<Value>], tag: u8) -> Verdict {
         (tag::CREATE, Some(Value::Nil | Value::Int(0))) => Verdict::Ignored,
         _ => Verdict::Delivered,
     }
-}
-
-fn opener(sink: &config::RedisSink) -> RedisResult<Opener> {
-    let settings = TcpSettings::default().set_nodelay(true);
-    #[cfg(target_os = "linux")]
-    let settings = settings.set_user_timeout(DEAD_PEER);
-    Opener::open(sink.url.expose().into_connection_info()?.set_tcp_settings(settings))
 }
