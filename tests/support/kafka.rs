@@ -53,8 +53,13 @@ impl Topic {
 
     /// The same, with exactly this name.
     pub fn named(name: &str) -> Self {
+        Self::named_in(&services().kafka, name)
+    }
+
+    /// The same in another cluster.
+    pub fn named_in(brokers: &str, name: &str) -> Self {
         let topic = Self { name: name.into(), partitions: 4 };
-        topic.create();
+        topic.create(brokers);
         topic
     }
 
@@ -67,14 +72,14 @@ impl Topic {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         let made = runtime.block_on(admin.create_topics([&one], &AdminOptions::new())).expect("an answer");
         made.into_iter().for_each(|topic| drop(topic.expect("a topic")));
-        topic.create();
+        topic.create(&services().kafka);
         topic
     }
 
     /// Asks for the topic until the broker has made it.
-    fn create(&self) {
+    fn create(&self, brokers: &str) {
         let mut config = config();
-        config.set("allow.auto.create.topics", "true").set("group.id", "tests");
+        config.set("bootstrap.servers", brokers).set("allow.auto.create.topics", "true").set("group.id", "tests");
         let consumer: BaseConsumer = config.create().expect("a consumer");
         crate::wait_until("a topic", || {
             let metadata = consumer.fetch_metadata(Some(&self.name), Duration::from_secs(10));
