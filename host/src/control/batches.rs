@@ -51,7 +51,9 @@ impl Inner {
 
     pub(super) fn batch(&self, name: &str, batch: &str) -> Result<InvokeInput, ControlError> {
         self.slot(name)?;
-        let row = self.store.lock().batch(name, batch)?.ok_or_else(|| self.no_batch(name, batch))?;
+        // A statement of its own: the lock is let go of before the other batches are looked at.
+        let row = self.store.lock().batch(name, batch)?;
+        let row = row.ok_or_else(|| self.no_batch(name, batch))?;
         serde_json::from_str(&row.input).map_err(|error| ControlError::Internal(error.to_string()))
     }
 
