@@ -263,8 +263,8 @@ fn wrong_settings_are_said_in_a_line_before_anything_is_consumed() {
     wait_until("the refusal", || host.status(&password.name)["state"] == "failed");
     let status = host.status(&password.name);
     let reason = status["reason"].as_str().expect("a reason");
-    assert!(reason.starts_with("grant `keyvalue`: ") && reason.contains("WRONGPASS"), "{status}");
+    assert!(reason.starts_with("grant `keyvalue`: ") && reason.contains("Password authentication failed"), "{status}");
     assert_eq!((&status["partitions"], &status["records"]["in"]), (&json!({}), &json!(0)), "{status}");
-    one_line(&host.log(), &["ERROR", "WRONGPASS"]);
+    one_line(&host.log(), &["ERROR", "Password authentication failed"]);
     assert!(!host.log().contains("hunter2"));
 }

@@ -1,6 +1,9 @@
 //! The controls of the trigger, changed on pipelines that run.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 use e2e::{Host, Read, Topic, guest, services, wait_until};
 use serde_json::{Value, json};
@@ -77,14 +80,32 @@ pub(crate) fn check(read: &[Read], expected: impl Iterator<Item = (u64, &'static
     assert!(more.is_empty() && missing.is_empty(), "came otherwise: {more:?}, did not come: {missing:?}");
 }
 
+/// Lets a writer end, also where the test fails before.
+struct AtTheEnd<'a>(&'a AtomicBool);
+
+impl Drop for AtTheEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
 #[test]
 fn controls_change_under_load_with_nothing_lost_and_no_rebalance() {
-    const RECORDS: u64 = 80_000;
+    /// Records that may wait to be read, so that there are always some.
+    const AHEAD: u64 = 5_000;
     let (from, to) = (Topic::new("in"), Topic::new("out"));
     let host = start(&PLAIN, &from, &to);
     let set = |change: &[&str]| host.cli(&[&["set", "p"], change].concat()).ok();
-    std::thread::scope(|scope| {
-        scope.spawn(|| from.write(0, (0..RECORDS).map(line)));
+    let done = AtomicBool::new(false);
+    let go_on = |number: &u64| {
+        if number.is_multiple_of(1_000) {
+            wait_until("room", || host.through("p") + AHEAD > *number || done.load(Relaxed));
+        }
+        !done.load(Relaxed)
+    };
+    let records = std::thread::scope(|scope| {
+        let written = scope.spawn(|| from.write(0, (0..).take_while(go_on).map(line)));
+        let _end = AtTheEnd(&done);
         let mut through = 0;
         let changes: [(&[&str], &str, Value); 8] = [
             (&["batch.records=1"], "/batch/records", json!(1)),
@@ -108,11 +129,13 @@ fn controls_change_under_load_with_nothing_lost_and_no_rebalance() {
         let changed = set(&["limits.memory=64MiB"]);
         assert_eq!((&changed["effect"], &changed["release"]), (&json!("swap"), &json!(2)), "{changed}");
         assert_eq!(set(&["retries=7"])["effect"], "none", "it is so already");
+        done.store(true, Relaxed);
+        written.join().expect("a writer")
     });
-    wait_until("the end", || host.through("p") == RECORDS);
+    wait_until("the end", || host.through("p") == records);
     let status = host.status("p");
     assert_eq!((&status["rebalances"], &status["lag"]), (&json!(1), &json!(0)), "{status}");
-    check(&to.read_all(), (0..RECORDS).map(|number| (number, "v1", 1)));
+    check(&to.read_all(), (0..records).map(|number| (number, "v1", 1)));
 }
 
 #[test]

@@ -105,7 +105,8 @@ fn failure(error: VerifyError) -> Failure {
         VerifyError::Cluster { error: ReadError::Refused(_), .. } => Kind::Refused,
         VerifyError::Cluster { error: ReadError::Settings(_), .. }
         | VerifyError::Disk { .. }
-        | VerifyError::Unmarked(_) => Kind::Usage,
+        | VerifyError::Unmarked(_)
+        | VerifyError::NoOverlap(_) => Kind::Usage,
         VerifyError::Cluster { .. } | VerifyError::Silence { .. } | VerifyError::Thread | VerifyError::Stopped => {
             Kind::Unreachable
         }

@@ -208,7 +208,7 @@ impl Redis {
             // Nobody may be waiting any more.
             drop(answer.send(link.exchange(&pipeline).await));
         });
-        answered.recv_timeout(wait).unwrap_or_else(|_| Err(self.link.away(&format_args!("no answer within {wait:?}"))))
+        answered.recv_timeout(wait).unwrap_or_else(|_| Err(self.link.silent(wait)))
     }
 }
 
@@ -252,6 +252,8 @@ impl Link {
                 if refused < REFUSED_PASSWORDS_MAX { self.away(error) } else { self.broken(error) }
             }
             ErrorKind::InvalidClientConfig | ErrorKind::RESP3NotSupported => self.broken(error),
+            // The client's own clock may run out just before that of who waits: the words are the same.
+            ErrorKind::Io if error.is_timeout() => self.silent(self.timeout),
             ErrorKind::Io | ErrorKind::Parse => self.away(error),
             _ => match meaning(error.code().unwrap_or_default(), error.detail().unwrap_or_default()) {
                 Meaning::Stops => self.broken(error),
@@ -276,6 +278,10 @@ impl Link {
 
     fn away(&self, what: &dyn std::fmt::Display) -> StoreError {
         StoreError::Away(self.say(what))
+    }
+
+    fn silent(&self, wait: Duration) -> StoreError {
+        self.away(&format_args!("no answer within {wait:?}"))
     }
 
     fn broken(&self, what: &dyn std::fmt::Display) -> StoreError {

@@ -41,6 +41,11 @@ const CONSUMER_DEFAULTS: [(&str, &str); 8] = [
     ("statistics.interval.ms", "0"),
 ];
 
+/// Two logs are read side by side, and what is done with a record takes longer than to fetch it: a short queue is full
+/// just the same.
+const READER_DEFAULTS: [(&str, &str); 2] =
+    [("fetch.message.max.bytes", "1048576"), ("queued.max.messages.kbytes", "1024")];
+
 /// Idempotence keeps the order of a partition over retries (librdkafka, `enable.idempotence`), which our promise hangs
 /// on. `message.timeout.ms` 0: a record is tried until it is delivered; back-pressure does the rest. The client's own
 /// queue is opened wide because the sink bounds what it hands over. `murmur2_random` puts a key on the partition where
@@ -85,6 +90,11 @@ impl Settings {
     pub(super) fn reader(&self) -> ClientConfig {
         let mut config = self.consumer("wasmill-reader", &[]);
         config.set("enable.partition.eof", "true");
+        for (name, value) in READER_DEFAULTS {
+            if self.properties.iter().all(|(theirs, _)| theirs != name) {
+                config.set(name, value);
+            }
+        }
         config
     }
 

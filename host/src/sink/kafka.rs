@@ -24,8 +24,8 @@ use crate::{
 /// batches. Larger: more memory, and no more speed (measured flat from 50,000 up).
 const RECORDS_IN_FLIGHT_MAX: usize = 100_000;
 
-/// The same in bytes of keys and values. librdkafka holds a copy of each.
-const BYTES_IN_FLIGHT_MAX: usize = 32 << 20;
+/// The same in bytes of keys and values. librdkafka holds a copy of each, the lane the record that it came from.
+const BYTES_IN_FLIGHT_MAX: usize = 16 << 20;
 
 /// How long to wait for room when librdkafka's own queue is full, which the bounds above keep from happening.
 const FULL_WAIT: Duration = Duration::from_millis(5);

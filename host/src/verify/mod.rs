@@ -122,6 +122,8 @@ pub enum VerifyError {
     Disk { folder: PathBuf, error: io::Error },
     #[error("no record was compared: none of the {0} has lineage headers (`lineage: true` of a Kafka sink)")]
     Unmarked(u64),
+    #[error("no record was compared: the log of --to has reached none of the {0} yet (--overlap)")]
+    NoOverlap(u64),
     #[error("a thread ended without an answer")]
     Thread,
     #[error("stopped")]
@@ -195,7 +197,11 @@ pub fn run(from: &Side, to: &Side, rules: &Rules, room: &Room, progress: &Progre
             judge.end()
         }
     };
-    Ok(tally.report(from.report, to.report, begun.elapsed()))
+    let report = tally.report(from.report, to.report, begun.elapsed());
+    if rules.overlap && report.outside > 0 && report.compared() == 0 {
+        return Err(VerifyError::NoOverlap(report.outside));
+    }
+    Ok(report)
 }
 
 fn scan(side: &Side, which: Which, digester: &Digester, room: &Room, progress: &Progress) -> Result<Scan, VerifyError> {

@@ -90,3 +90,10 @@ pub struct Report {
     pub differences: Vec<Difference>,
     pub seconds: f64,
 }
+
+impl Report {
+    /// Records that one side at least has, and that were compared.
+    pub(super) fn compared(&self) -> u64 {
+        self.same + self.missing + self.extra + self.different
+    }
+}

@@ -259,7 +259,8 @@ fn by_lineage(rules: &Rules, logs: &[Log; 2]) -> Expected {
         let is_outside = |(topic, partition, offset, _): &Origin| match [0, 1].map(|side| ends(side, topic, *partition))
         {
             [Some(from), Some(to)] => *offset < from.0.max(to.0) || *offset > from.1.min(to.1),
-            _ => false,
+            [Some(_), None] => true,
+            [None, _] => false,
         };
         let outside: Vec<Origin> = groups.keys().filter(|origin| is_outside(origin)).cloned().collect();
         for origin in outside {

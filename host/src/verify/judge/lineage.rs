@@ -80,8 +80,12 @@ impl<'a> ByLineage<'a> {
     }
 }
 
-/// Whether an offset of a source that both logs know lies where only one of them is.
+/// Whether an offset lies where only one of both logs is: before or behind what the other has of this source, or in a
+/// source that the second has not reached at all. That only the second knows a source is no delay.
 fn is_outside(source: &Source, offset: i64) -> bool {
-    let [Some(from), Some(to)] = source.ranges else { return false };
-    !(from.0.max(to.0)..=from.1.min(to.1)).contains(&offset)
+    match source.ranges {
+        [Some(from), Some(to)] => !(from.0.max(to.0)..=from.1.min(to.1)).contains(&offset),
+        [Some(_), None] => true,
+        [None, _] => false,
+    }
 }
