@@ -76,8 +76,8 @@ pub enum Event {
 pub enum Trouble {
     /// It may pass; most often it is one broker's.
     Passing,
-    /// No broker can be reached: why, the errors before say.
-    AllDown,
+    /// A broker cannot be reached, or none can: why, other errors say, before it or soon after.
+    Unreached,
     /// The cluster does not accept who we are.
     Refused,
     Fatal,

@@ -159,7 +159,7 @@ impl ClientContext for Context {
             trouble: match error.rdkafka_error_code() {
                 Some(RDKafkaErrorCode::Fatal) => Trouble::Fatal,
                 Some(RDKafkaErrorCode::Authentication) => Trouble::Refused,
-                Some(RDKafkaErrorCode::AllBrokersDown) => Trouble::AllDown,
+                Some(RDKafkaErrorCode::AllBrokersDown) => Trouble::Unreached,
                 _ => Trouble::Passing,
             },
         });
@@ -193,8 +193,14 @@ impl ConsumerContext for Context {
 }
 
 pub(super) fn error_event(error: &RdError) -> Event {
-    let fatal = matches!(error, RdError::MessageConsumptionFatal(_));
-    let trouble = if fatal { Trouble::Fatal } else { Trouble::Passing };
+    let trouble = match error {
+        RdError::MessageConsumptionFatal(_) => Trouble::Fatal,
+        // These come as codes alone; their words come by `Context::error`.
+        RdError::MessageConsumption(
+            RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::Resolve,
+        ) => Trouble::Unreached,
+        _ => Trouble::Passing,
+    };
     Event::Error { error: KafkaError::new("consumer", error), trouble }
 }
 

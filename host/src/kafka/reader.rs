@@ -207,7 +207,7 @@ impl Reader {
         self.consumer.poll(&mut self.events);
         for event in self.events.drain(..) {
             if let Event::Error { error, trouble } = event
-                && (self.trouble.is_none() || trouble != Trouble::AllDown)
+                && (self.trouble.is_none() || trouble != Trouble::Unreached)
             {
                 self.trouble = Some(error.reason);
                 self.refused |= trouble == Trouble::Refused;

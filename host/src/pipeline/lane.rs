@@ -352,7 +352,7 @@ impl<'a> Lane<'a> {
         if trouble == Trouble::Refused {
             return Err(Stuck::Failed(reason));
         }
-        let says_less = trouble == Trouble::AllDown && self.unreached.is_some();
+        let says_less = trouble == Trouble::Unreached && self.unreached.is_some();
         if !says_less && self.unreached.as_ref() != Some(&reason) {
             tracing::warn!(pipeline = self.shared.spec.name, lane = self.index, reason, "the source does not answer");
             self.shared.set_trouble(self.index, Some((State::Stalled, reason.clone())));
