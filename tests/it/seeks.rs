@@ -46,7 +46,11 @@ fn seek(delivery: &str) {
     assert_eq!((&planned["moved"], moves(&planned, &from.name).len()), (&json!(false), 4), "{planned}");
     let second = host.cli(&["seek", "p", "--to", "release:2"]).ok();
     assert_eq!((&second["moved"], &second["left"]), (&json!(true), &json!(0)), "{second}");
-    assert_eq!(moves(&second, &from.name), moves(&planned, &from.name));
+    // What it starts from is what was committed by then, which goes on meanwhile.
+    let targets = |answer: &Value| -> BTreeMap<i32, i64> {
+        moves(answer, &from.name).into_iter().map(|(partition, (_, to))| (partition, to)).collect()
+    };
+    assert_eq!(targets(&second), targets(&planned));
     assert!(moves(&second, &from.name).values().all(|one| one.0.is_some() && one.1 == SHARE / 2), "{second}");
     let drained = |through: u64| {
         wait_until("all again", || host.through("p") >= through && host.status("p")["lag"] == 0);

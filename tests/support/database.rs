@@ -6,7 +6,7 @@ use std::{
     sync::OnceLock,
 };
 
-use crate::{services::beside, unique};
+use crate::{Topic, services::beside, unique};
 
 /// See the module's documentation.
 pub struct Database {
@@ -27,8 +27,10 @@ fn port() -> &'static str {
 impl Database {
     pub fn new(name: &str) -> Self {
         let name = unique(name).replace('-', "_");
+        // Maxwell goes on without a record that it could not write, such as the first one while its topic is being made.
+        let topic = Topic::named(&format!("maxwell-{name}")).name;
         Client::new("mysql").run(&format!("CREATE DATABASE {name} CHARACTER SET utf8mb4"));
-        Self { topic: format!("maxwell-{name}"), name }
+        Self { topic, name }
     }
 
     /// Runs statements, to the end of the last.
