@@ -16,21 +16,22 @@ use std::{
 };
 
 /// Modules of the host, and what each may import from the crate. From the bottom up.
-const LAYERS: [(&str, &[&str]); 19] = [
+const LAYERS: [(&str, &[&str]); 20] = [
     ("columns", &[]),
     ("limits", &[]),
     ("batch", &["columns"]),
     ("output", &["batch", "columns"]),
     ("config", &["limits", "output"]),
     ("kafka", &["batch", "output"]),
+    ("direct", &["batch", "kafka", "output"]),
     ("engine", &["batch", "columns", "limits", "output"]),
     ("router", &["output"]),
-    ("source", &["batch", "kafka"]),
-    ("sink", &["batch", "columns", "config", "kafka", "output"]),
-    ("pipeline", &["batch", "config", "engine", "kafka", "limits", "output", "router", "sink", "source"]),
+    ("source", &["batch", "direct", "kafka"]),
+    ("sink", &["batch", "columns", "config", "direct", "kafka", "output"]),
+    ("pipeline", &["batch", "config", "direct", "engine", "kafka", "limits", "output", "router", "sink", "source"]),
     ("control", &["batch", "config", "engine", "limits", "output", "pipeline"]),
     ("admin", &["config", "control", "pipeline"]),
-    ("demo", &["batch", "config", "control", "engine", "kafka", "output", "source"]),
+    ("demo", &["batch", "config", "control", "direct", "engine", "kafka", "output", "source"]),
     ("verify", &["batch", "kafka"]),
     ("cli", &["admin", "config", "control", "demo", "engine", "limits", "verify"]),
     ("lib", &[]),
@@ -39,12 +40,16 @@ const LAYERS: [(&str, &[&str]); 19] = [
 ];
 
 /// Crates that only some folders may name.
-const CONFINED: [(&str, &[&str]); 8] = [
+const CONFINED: [(&str, &[&str]); 12] = [
     ("wasmtime", &["engine"]),
     ("wasmtime_wasi", &["engine"]),
     ("wit_component", &["engine"]),
     ("rdkafka", &["kafka"]),
     ("rdkafka_sys", &["kafka"]),
+    ("crc32c", &["direct"]),
+    ("lz4_flex", &["direct"]),
+    ("snap", &["direct"]),
+    ("zstd", &["direct"]),
     ("elasticsearch", &["sink"]),
     ("redis", &["sink"]),
     ("rusqlite", &["control"]),

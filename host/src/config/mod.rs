@@ -37,7 +37,9 @@ mod variables;
 
 pub use module::{Grants, KeyValue, ModuleRef, ModuleSpec};
 pub use names::{BadName, check_name};
-pub use pipeline::{Backoff, BatchPolicy, DeadLetter, Delivery, Errors, KafkaSource, Pipeline, Start, default_group};
+pub use pipeline::{
+    Backoff, BatchPolicy, Client, DeadLetter, Delivery, Errors, KafkaSource, Pipeline, Start, default_group,
+};
 pub use problem::{ConfigError, Problem};
 pub use schema::schema;
 pub use secret::{Properties, Secret};

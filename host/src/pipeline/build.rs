@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     config,
+    direct::{Choice, Ground, Unfit},
     kafka::{KafkaError, Settings, StartAt},
     sink::{
         self, Sink, SinkError, SinkStats,
@@ -44,18 +45,20 @@ pub(super) fn check(spec: &config::Pipeline, deps: &Deps) -> Result<(), BuildErr
     if spec.module.grants != config::Grants::default() {
         return Err(BuildError::Grants);
     }
-    flight(spec, &stats(spec), &Arc::default(), 0, deps)?;
+    let unfit = Unfit::default();
+    Source::check(&source_settings(&spec.source, 0, deps, &unfit)).map_err(BuildError::Source)?;
+    flight(spec, &stats(spec), &Arc::default(), 0, deps, &unfit)?;
     Ok(())
 }
 
 /// The sinks of a lane, which begin to look for their servers.
 pub(super) fn sinks(shared: &Shared, index: usize, deps: &Deps) -> Result<Flight, BuildError> {
-    flight(&shared.spec, &shared.sinks, &shared.refused, index, deps)
+    flight(&shared.spec, &shared.sinks, &shared.refused, index, deps, &shared.unfit)
 }
 
 /// The source of a lane, which joins the group.
-pub(super) fn source(shared: &Shared, index: usize) -> Result<Source, BuildError> {
-    Source::new(&source_settings(&shared.spec.source, index)).map_err(BuildError::Source)
+pub(super) fn source(shared: &Shared, index: usize, deps: &Deps) -> Result<Source, BuildError> {
+    Source::new(&source_settings(&shared.spec.source, index, deps, &shared.unfit)).map_err(BuildError::Source)
 }
 
 type Stats = BTreeMap<String, Arc<SinkStats>>;
@@ -66,6 +69,7 @@ fn flight(
     refused: &Arc<Refused>,
     lane: usize,
     deps: &Deps,
+    unfit: &Unfit,
 ) -> Result<Flight, BuildError> {
     let shared = match spec.delivery {
         config::Delivery::AtLeastOnce => None,
@@ -73,7 +77,7 @@ fn flight(
     };
     let outlet = |name: &str, kafka: &config::KafkaSink| match &shared {
         Some(outlet) => Ok(outlet.clone()),
-        None => Outlet::new(&settings(&kafka.brokers, &kafka.properties))
+        None => Outlet::new(&settings(&kafka.brokers, &kafka.properties), &choice(kafka.client, deps, unfit))
             .map_err(|error| BuildError::Producer { sink: name.into(), error }),
     };
     let mut sinks: Vec<(String, Box<dyn Sink>)> = Vec::new();
@@ -129,13 +133,22 @@ fn one_sink(
     })
 }
 
+fn choice(client: config::Client, deps: &Deps, unfit: &Unfit) -> Choice {
+    let ground = Ground { runtime: deps.runtime.clone(), unfit: unfit.clone() };
+    match client {
+        config::Client::Auto => Choice::Auto(ground),
+        config::Client::Direct => Choice::Direct(ground),
+        config::Client::Librdkafka => Choice::Librdkafka,
+    }
+}
+
 fn settings(brokers: &[String], properties: &config::Properties) -> Settings {
     let properties = properties.iter().map(|(name, value)| (name.to_owned(), value.expose().to_owned())).collect();
     Settings { brokers: brokers.to_vec(), properties }
 }
 
 /// `lane` counts from 0.
-fn source_settings(source: &config::KafkaSource, lane: usize) -> SourceSettings {
+fn source_settings(source: &config::KafkaSource, lane: usize, deps: &Deps, unfit: &Unfit) -> SourceSettings {
     let mut kafka = settings(&source.brokers, &source.properties);
     if source.lanes > 1 {
         // Each consumer of a group is a member of its own (KIP-345).
@@ -143,6 +156,7 @@ fn source_settings(source: &config::KafkaSource, lane: usize) -> SourceSettings 
         member.into_iter().for_each(|(_, id)| *id += &format!("-{lane}"));
     }
     SourceSettings {
+        client: choice(source.client, deps, unfit),
         kafka,
         topics: source.topics.clone(),
         group: source.group.clone(),

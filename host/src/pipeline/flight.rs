@@ -144,7 +144,7 @@ impl Flight {
         let mut gravest = Contact::Made;
         for (_, sink) in &self.sinks {
             match (sink.contact(), &gravest) {
-                (Contact::Failed(reason), _) => return Contact::Failed(reason),
+                (grave @ (Contact::Failed(_) | Contact::Over(_)), _) => return grave,
                 (Contact::Waits(reason), Contact::Made | Contact::Waits(None)) => gravest = Contact::Waits(reason),
                 _ => {}
             }

@@ -17,7 +17,7 @@ use super::{
     release::Release,
     status::{Counters, PartitionStatus, Partitions, State, Status, SwapGaps},
 };
-use crate::{config, kafka::Partition, sink::SinkStats};
+use crate::{config, direct::Unfit, kafka::Partition, sink::SinkStats};
 
 /// The first record that a release was given of a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +53,7 @@ pub(super) struct Shared {
     /// By name; each is shared by the lanes.
     pub(super) sinks: BTreeMap<String, Arc<SinkStats>>,
     pub(super) refused: Arc<Refused>,
+    pub(super) unfit: Unfit,
     release: ArcSwap<Release>,
     steering: Mutex<Steering>,
     changed: Condvar,
@@ -69,6 +70,7 @@ impl Shared {
         Self {
             sinks: stats(&spec),
             refused: Arc::default(),
+            unfit: Unfit::default(),
             spec,
             counters: Counters::default(),
             release: ArcSwap::new(release),

@@ -82,6 +82,8 @@ pub enum Contact {
     Made,
     /// It goes on trying; why the last attempt failed, if there was one.
     Waits(Option<String>),
+    /// Not in this way, but another one may do: the lane is to start over.
+    Over(String),
     /// A person has to look.
     Failed(String),
 }
