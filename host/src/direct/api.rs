@@ -205,8 +205,6 @@ pub(super) struct FetchLimits {
     pub(super) min_bytes: i32,
     pub(super) max_bytes: i32,
     pub(super) partition_max_bytes: i32,
-    /// Records of open and aborted transactions are not wanted.
-    pub(super) committed_only: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -224,7 +222,7 @@ pub(super) fn fetch_request(limits: FetchLimits, from: &[FetchFrom<'_>]) -> Vec<
     body.i32(limits.wait_ms);
     body.i32(limits.min_bytes);
     body.i32(limits.max_bytes);
-    body.i8(i8::from(limits.committed_only));
+    body.i8(1); // records of open transactions are not wanted, and aborted ones are named
     body.i32(0); // no session (KIP-227): a request says all that it wants
     body.i32(-1);
     let topics: Vec<_> = from.chunk_by(|one, next| one.topic == next.topic).collect();
@@ -251,7 +249,6 @@ pub(super) struct Fetched {
     pub(super) topic: String,
     pub(super) partition: i32,
     pub(super) code: Code,
-    pub(super) high_watermark: i64,
     /// End of what is decided: below it no transaction is open.
     pub(super) last_stable: i64,
     /// Producer id and first offset of aborted transactions, ascending by offset.
@@ -270,7 +267,7 @@ pub(super) fn fetch(answer: &Bytes) -> Result<(Code, Vec<Fetched>), WireError> {
         let topic = reader.text()?.to_owned();
         for _ in 0..reader.len()? {
             let (partition, code) = (reader.i32()?, Code(reader.i16()?));
-            let (high_watermark, last_stable, _log_start) = (reader.i64()?, reader.i64()?, reader.i64()?);
+            let (_high_watermark, last_stable, _log_start) = (reader.i64()?, reader.i64()?, reader.i64()?);
             let mut aborted = Vec::new();
             for _ in 0..reader.len()? {
                 aborted.push((reader.i64()?, reader.i64()?));
@@ -282,7 +279,7 @@ pub(super) fn fetch(answer: &Bytes) -> Result<(Code, Vec<Fetched>), WireError> {
             reader.take(length)?;
             let records = answer.slice(begin..begin + length);
             let topic = topic.clone();
-            fetched.push(Fetched { topic, partition, code, high_watermark, last_stable, aborted, records });
+            fetched.push(Fetched { topic, partition, code, last_stable, aborted, records });
         }
     }
     Ok((code, fetched))

@@ -70,7 +70,6 @@ pub(super) struct FetchOptions {
     pub(super) partition_max_bytes: i32,
     /// Bytes that are fetched ahead of the lane.
     pub(super) queued_max: usize,
-    pub(super) committed_only: bool,
     /// For an answer, beyond what the broker was told to wait.
     pub(super) patience: Duration,
 }
@@ -110,6 +109,12 @@ fn read(
         let host = host.trim_start_matches('[').trim_end_matches(']');
         common.bootstrap.push((host.to_owned(), port.parse().map_err(|_| bad())?));
     }
+    // The first reason of a cluster that asks who we are, and the one that says most.
+    let is_secured =
+        |(name, value): &&(String, String)| name == "security.protocol" && !value.eq_ignore_ascii_case("plaintext");
+    if let Some((name, value)) = settings.properties.iter().find(is_secured) {
+        return Err(Unsupported::Value { name: name.clone(), value: value.clone() });
+    }
     for (name, value) in &settings.properties {
         let refused = || Unsupported::Value { name: name.clone(), value: value.clone() };
         match name.as_str() {
@@ -117,8 +122,7 @@ fn read(
             "client.id" if value.len() < 1 << 15 => common.client = value.clone(),
             "retry.backoff.ms" => common.backoff = millis(value).ok_or_else(refused)?,
             "retry.backoff.max.ms" => common.backoff_max = millis(value).ok_or_else(refused)?,
-            "security.protocol" if value.eq_ignore_ascii_case("plaintext") => {}
-            "security.protocol" => return Err(refused()),
+            "security.protocol" => {}
             name if each(name, value)? => {}
             // Not shown: it may hold a secret.
             name => return Err(Unsupported::Property { name: name.to_owned() }),
@@ -137,7 +141,7 @@ impl FetchOptions {
     /// Something that only librdkafka does.
     pub(super) fn of(settings: &Settings) -> Result<Self, Unsupported> {
         let (mut wait, mut min_bytes, mut partition_max_bytes) = (Duration::from_millis(50), 1, 1 << 20);
-        let (mut queued_max, mut committed_only, mut patience) = (4 << 20, true, Duration::from_secs(60));
+        let (mut queued_max, mut patience) = (4 << 20, Duration::from_secs(60));
         let common = read(settings, &mut |name, value| {
             let refused = || Unsupported::Value { name: name.into(), value: value.into() };
             match name {
@@ -150,7 +154,6 @@ impl FetchOptions {
                     let kib: usize = value.parse().map_err(|_| refused())?;
                     queued_max = kib.saturating_mul(1024);
                 }
-                "isolation.level" => committed_only = value != "read_uncommitted",
                 "socket.timeout.ms" => patience = millis(value).ok_or_else(refused)?,
                 // Always checked.
                 "check.crcs" => {}
@@ -158,7 +161,7 @@ impl FetchOptions {
             }
             Ok(true)
         })?;
-        Ok(Self { common, wait, min_bytes, partition_max_bytes, queued_max, committed_only, patience })
+        Ok(Self { common, wait, min_bytes, partition_max_bytes, queued_max, patience })
     }
 }
 
@@ -229,13 +232,9 @@ mod tests {
 
     #[test]
     fn properties_mean_what_they_mean_to_librdkafka() {
-        let fetch = settings(&[
-            ("fetch.wait.max.ms", "7"),
-            ("isolation.level", "read_uncommitted"),
-            ("session.timeout.ms", "1"),
-        ]);
+        let fetch = settings(&[("fetch.wait.max.ms", "7"), ("session.timeout.ms", "1")]);
         let fetch = FetchOptions::of(&fetch).expect("options");
-        assert_eq!((fetch.wait, fetch.committed_only), (Duration::from_millis(7), false));
+        assert_eq!(fetch.wait, Duration::from_millis(7));
         let produce = settings(&[("linger.ms", "0.5"), ("compression.type", "zstd"), ("batch.size", "5000000")]);
         let produce = ProduceOptions::of(&produce).expect("options");
         assert_eq!(

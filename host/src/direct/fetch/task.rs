@@ -199,15 +199,13 @@ impl Task {
         });
         let asked = asked.collect();
         let partitions: Vec<FetchFrom<'_>> = from.into_iter().map(|(_, from)| from).collect();
-        let FetchOptions { wait, min_bytes, partition_max_bytes, queued_max, committed_only, patience, .. } =
-            self.options;
+        let FetchOptions { wait, min_bytes, partition_max_bytes, queued_max, patience, .. } = self.options;
         let limits = FetchLimits {
             wait_ms: i32::try_from(wait.as_millis()).unwrap_or(i32::MAX),
             min_bytes,
             // One answer may fill the queue; it is never much over its bound.
             max_bytes: i32::try_from((queued_max / self.expansion).max(FETCH_MIN)).unwrap_or(i32::MAX),
             partition_max_bytes,
-            committed_only,
         };
         let body = Bytes::from(api::fetch_request(limits, &partitions));
         let (connection, address) = (self.idle.remove(&broker), self.cluster.address(broker).cloned());
@@ -385,9 +383,8 @@ impl Task {
     /// Adds to `grown` what became of it.
     fn read_partition(&mut self, epoch: u64, fetched: &api::Fetched, grown: &mut usize) -> Result<(), RecordsError> {
         let Some(position) = self.positions.get_mut(&epoch) else { return Ok(()) };
-        let end = if self.options.committed_only { fetched.last_stable } else { fetched.high_watermark };
-        self.shared.ends.lock().insert(epoch, end);
-        let mut aborted = Aborted::new(&fetched.aborted, self.options.committed_only);
+        self.shared.ends.lock().insert(epoch, fetched.last_stable);
+        let mut aborted = Aborted::new(&fetched.aborted);
         for batch in records::batches(&fetched.records)? {
             // What compression hid is too much at once: the rest is asked for again.
             if self.shared.queued.load(SeqCst) >= self.options.queued_max.saturating_mul(2) {
@@ -451,13 +448,11 @@ struct Aborted<'a> {
     /// Producer and first offset, ascending.
     upcoming: std::iter::Peekable<std::slice::Iter<'a, (i64, i64)>>,
     open: BTreeSet<i64>,
-    /// Transactions mean something at all.
-    heeds: bool,
 }
 
 impl<'a> Aborted<'a> {
-    fn new(aborted: &'a [(i64, i64)], heeds: bool) -> Self {
-        Self { upcoming: aborted.iter().peekable(), open: BTreeSet::new(), heeds }
+    fn new(aborted: &'a [(i64, i64)]) -> Self {
+        Self { upcoming: aborted.iter().peekable(), open: BTreeSet::new() }
     }
 
     /// Whether a lane is to see the batch. To be called with each, in order.
@@ -471,6 +466,6 @@ impl<'a> Aborted<'a> {
             }
             return Ok(false);
         }
-        Ok(!(self.heeds && batch.is_transactional() && self.open.contains(&batch.producer)))
+        Ok(!(batch.is_transactional() && self.open.contains(&batch.producer)))
     }
 }
