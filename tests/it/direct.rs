@@ -229,7 +229,6 @@ fn records_of_aborted_transactions_are_left_out() {
     let source = "properties: { fetch.message.max.bytes: 300 }";
     host.apply("aborted", &pipeline("aborted", "direct", &services().kafka, &from.name, &to.name, source, "")).ok();
     wait_until("the records", || host.through("aborted") >= committed.len() as u64);
-    wait_until("the end", || host.status("aborted")["partitions"].to_string().matches("\"lag\":0").count() == 4);
     let mut read: Vec<String> = to.read_all().into_iter().filter_map(|record| record.key).collect();
     read.sort();
     committed.sort();

@@ -141,7 +141,7 @@ impl FetchOptions {
     /// Something that only librdkafka does.
     pub(super) fn of(settings: &Settings) -> Result<Self, Unsupported> {
         let (mut wait, mut min_bytes, mut partition_max_bytes) = (Duration::from_millis(50), 1, 1 << 20);
-        let (mut queued_max, mut patience) = (4 << 20, Duration::from_secs(60));
+        let (mut queued_max, mut patience) = (4 << 20, Duration::from_secs(30));
         let common = read(settings, &mut |name, value| {
             let refused = || Unsupported::Value { name: name.into(), value: value.into() };
             match name {

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::{
     compression::{Codec, CodecError},
-    wire::{Reader, WireError, Write, varlong_len},
+    wire::{Few, Reader, WireError, Write, varlong_len},
 };
 
 /// Bytes before the first record.
@@ -106,10 +106,12 @@ impl Builder {
         self.max_timestamp = if self.count == 0 { timestamp } else { self.max_timestamp.max(timestamp) };
         let bytes = &mut self.bytes;
         bytes.reserve(length + 10);
-        bytes.varlong(length as i64);
-        bytes.push(0);
-        bytes.varlong(time);
-        bytes.varlong(place);
+        let mut head = Few::new();
+        head.varlong(length as i64);
+        head.push(0);
+        head.varlong(time);
+        head.varlong(place);
+        bytes.extend_from_slice(head.bytes());
         put(bytes, key);
         put(bytes, value);
         bytes.varlong(header_count);

@@ -98,19 +98,79 @@ impl<'a> Reader<'a> {
     /// Zigzag varint of up to 64 bits.
     #[inline]
     pub(super) fn varlong(&mut self) -> Result<i64, WireError> {
+        // Most lengths and deltas are of one byte or two.
+        if let Some([first, second, ..]) = self.bytes.get(self.at..) {
+            let (first, second) = (u64::from(*first), u64::from(*second));
+            if first < 0x80 {
+                self.at += 1;
+                return Ok(unzigzag(first));
+            }
+            if second < 0x80 {
+                self.at += 2;
+                return Ok(unzigzag(first & 0x7f | second << 7));
+            }
+        }
+        self.long_varlong()
+    }
+
+    fn long_varlong(&mut self) -> Result<i64, WireError> {
         let (mut value, mut shift) = (0_u64, 0);
         loop {
             let byte = *self.bytes.get(self.at).ok_or(WireError::Short)?;
             self.at += 1;
             value |= u64::from(byte & 0x7f) << shift;
             if byte < 0x80 {
-                return Ok(((value >> 1) as i64) ^ -((value & 1) as i64));
+                return Ok(unzigzag(value));
             }
             shift += 7;
             if shift > 63 {
                 return Err(WireError::Bad("a varint of more than 64 bits"));
             }
         }
+    }
+}
+
+#[inline]
+fn unzigzag(value: u64) -> i64 {
+    ((value >> 1) as i64) ^ -((value & 1) as i64)
+}
+
+/// A few numbers on the stack, to be appended at once.
+pub(super) struct Few {
+    bytes: [u8; Self::MOST],
+    len: usize,
+}
+
+impl Few {
+    /// Bytes of three long numbers and a byte. What is more is left out: nobody writes as much.
+    const MOST: usize = 31;
+
+    #[inline]
+    pub(super) fn new() -> Self {
+        Self { bytes: [0; Self::MOST], len: 0 }
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, byte: u8) {
+        if let Some(place) = self.bytes.get_mut(self.len) {
+            *place = byte;
+            self.len += 1;
+        }
+    }
+
+    #[inline]
+    pub(super) fn varlong(&mut self, value: i64) {
+        let mut zigzag = ((value << 1) ^ (value >> 63)) as u64;
+        while zigzag >= 0x80 {
+            self.push(zigzag as u8 | 0x80);
+            zigzag >>= 7;
+        }
+        self.push(zigzag as u8);
+    }
+
+    #[inline]
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
     }
 }
 
@@ -163,12 +223,9 @@ impl Write for Vec<u8> {
 
     #[inline]
     fn varlong(&mut self, value: i64) {
-        let mut zigzag = ((value << 1) ^ (value >> 63)) as u64;
-        while zigzag >= 0x80 {
-            self.push(zigzag as u8 | 0x80);
-            zigzag >>= 7;
-        }
-        self.push(zigzag as u8);
+        let mut few = Few::new();
+        few.varlong(value);
+        self.extend_from_slice(few.bytes());
     }
 }
 

@@ -304,7 +304,7 @@ impl Task {
         let pieces = api::produce_request(timeout, &heads);
         let parts = pieces.into_iter().zip(batches).flat_map(|(head, batch)| [Bytes::from(head), batch]).collect();
         // The broker itself waits as long for its followers.
-        let patience = patience.saturating_mul(2);
+        let patience = patience.saturating_add(PATIENCE);
         self.waiting.push(Box::pin(async move {
             let answer = connection.call(api::PRODUCE, parts, patience).await;
             Done::Produced { broker, sent, answer }
