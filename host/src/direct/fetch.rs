@@ -165,3 +165,6 @@ impl Fetcher {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,8 @@ mod choice;
 mod cluster;
 mod compression;
 mod connection;
+#[cfg(test)]
+mod fake;
 mod fetch;
 mod options;
 mod partitioner;
