@@ -28,8 +28,9 @@ const OPENING: Duration = Duration::from_secs(10);
 /// Requests that wait to be written: the callers bound what is under way.
 const CALLS: usize = 16;
 
-/// Largest answer. A fetch asks for a few megabytes, and gets at least one batch, which brokers bound.
-const ANSWER_MAX: usize = 512 << 20;
+/// Largest answer, about what librdkafka takes (`receive.message.max.bytes`). A fetch asks for a few megabytes, and gets at
+/// least one batch, which brokers bound.
+const ANSWER_MAX: usize = 128 << 20;
 
 /// Host and port.
 pub(super) type Address = (String, u16);

@@ -144,9 +144,11 @@ impl Task {
 
     /// When to look again, if nothing happens before.
     fn next_at(&self) -> Instant {
-        let waits = self.positions.values().filter_map(|position| position.wait_until);
+        let now = Instant::now();
+        // Those that are over wait for something else: for room, or for a broker.
+        let waits = self.positions.values().filter_map(|position| position.wait_until).filter(|until| *until > now);
         let refresh = (!self.refreshing && !self.positions.is_empty()).then_some(self.refresh_at);
-        let last = Instant::now() + REFRESH;
+        let last = now + REFRESH;
         waits.chain(refresh).min().unwrap_or(last).min(last)
     }
 
