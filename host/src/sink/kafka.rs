@@ -1,7 +1,8 @@
-//! The Kafka sink: output records go to librdkafka as they are, copied once, and deliveries are counted per batch.
+//! The Kafka sink: output records go to a producer as they are, copied once, and deliveries are counted per batch. The
+//! producer is the direct path's or librdkafka's (`kafka/way.rs`).
 //!
 //! Each record carries the number of its delivery's tracker and its row; a report counts the tracker down and only a
-//! failure looks at the row. Order per partition is librdkafka's (an idempotent producer), so is retrying: a record is
+//! failure looks at the row. Order per partition is the producer's, which is idempotent, and so is retrying: a record is
 //! tried until the broker takes or refuses it.
 //!
 //! An [`Outlet`] is a producer with what is under way. Mostly a sink has its own; where the records of several sinks
