@@ -28,6 +28,9 @@ use super::{
 };
 use crate::kafka::{Partition, Settings};
 
+/// Commands on their way to the task, which takes each as it comes: there is one for a rebalance.
+const COMMANDS: usize = 64;
+
 /// Rows of one partition in offset order, in fetched memory.
 #[derive(Debug)]
 pub struct Chunk {
@@ -93,8 +96,7 @@ enum News {
 
 /// See the module's documentation. Dropping it ends the task.
 pub struct Fetcher {
-    /// As many as there are rebalances.
-    commands: mpsc::UnboundedSender<Command>,
+    commands: mpsc::Sender<Command>,
     news: Receiver<News>,
     shared: Arc<Shared>,
 }
@@ -106,8 +108,8 @@ impl Fetcher {
     /// Properties that only librdkafka understands.
     pub fn start(settings: &Settings, ground: &Ground) -> Result<Self, Unsupported> {
         let options = FetchOptions::of(settings)?;
-        let (commands, orders) = mpsc::unbounded_channel();
-        // Bounded by what counts as queued.
+        let (commands, orders) = mpsc::channel(COMMANDS);
+        #[allow(clippy::disallowed_methods, reason = "bounded in bytes, by what `Shared::queued` counts")]
         let (to_lane, news): (Sender<News>, _) = crossbeam_channel::unbounded();
         let shared = Arc::new(Shared::default());
         ground.runtime.spawn(task::run(options, orders, to_lane, Arc::clone(&shared), ground.unfit.clone()));
@@ -122,14 +124,14 @@ impl Fetcher {
         FetchOptions::of(settings).map(drop)
     }
 
-    /// Reads a partition from an offset on.
+    /// Reads a partition from an offset on. Not to be called from an async task.
     pub fn add(&self, partitions: impl Iterator<Item = (u64, Partition, i64)>) {
         let begins = partitions.map(|(epoch, partition, offset)| Begin { epoch, partition, offset });
         // Without a task the next `receive` says so.
-        self.commands.send(Command::Add(begins.collect())).ok();
+        self.commands.blocking_send(Command::Add(begins.collect())).ok();
     }
 
-    /// Reads partitions no more. Chunks of theirs may still come.
+    /// Reads partitions no more. Chunks of theirs may still come. Not to be called from an async task.
     pub fn remove(&self, epochs: impl Iterator<Item = u64>) {
         let epochs: Vec<u64> = epochs.collect();
         let mut ends = self.shared.ends.lock();
@@ -137,7 +139,7 @@ impl Fetcher {
             ends.remove(epoch);
         });
         drop(ends);
-        self.commands.send(Command::Remove(epochs)).ok();
+        self.commands.blocking_send(Command::Remove(epochs)).ok();
     }
 
     /// The offset of the next record to come, as of the last fetch.

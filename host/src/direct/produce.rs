@@ -167,6 +167,7 @@ impl DirectProducer {
     /// Properties that only librdkafka understands.
     pub fn start(settings: &Settings, ground: &Ground) -> Result<Self, Unsupported> {
         let options = ProduceOptions::of(settings)?;
+        #[allow(clippy::disallowed_methods, reason = "a report is of records handed over, which the caller bounds")]
         let (to_lane, reports) = crossbeam_channel::unbounded();
         let shared = Arc::new(Shared::default());
         let task = task::run(options.clone(), Arc::clone(&shared), to_lane, ground.unfit.clone());

@@ -86,7 +86,7 @@ struct Task {
 
 pub(super) async fn run(
     options: FetchOptions,
-    mut commands: mpsc::UnboundedReceiver<Command>,
+    mut commands: mpsc::Receiver<Command>,
     news: Sender<News>,
     shared: Arc<Shared>,
     unfit: Unfit,

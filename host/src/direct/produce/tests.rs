@@ -79,7 +79,7 @@ fn ends(producer: &mut DirectProducer, count: usize) -> Vec<(u64, Failure)> {
 
 /// A broker that answers produce requests one after the other so; `None` breaks the connection. What it was sent.
 fn broker(answers: &'static [Option<i16>]) -> (Fake, mpsc::Receiver<Sent>) {
-    let (tell, told) = mpsc::channel();
+    let (tell, told) = mpsc::sync_channel(100);
     let mut answers = answers.iter();
     let fake = Fake::start(11, move |_, body| {
         tell.send(sent(body)).ok();
