@@ -8,7 +8,7 @@
 //! What moves no records stays librdkafka's: the group with its rebalances, offsets and commits ([`Fetcher`] is told what
 //! to read), and transactions. So does what this path does not do: TLS, SASL, brokers before 2.4, records from before 0.11,
 //! and every property that [`Unsupported`] names. Both paths give the same promises; which is taken ([`Choice`]) changes
-//! nothing but the cost. Why: docs/adr/0014-direct-path.md.
+//! nothing but the cost. Why: docs/adr/0016-direct-path.md.
 //!
 //! ```text
 //! wire -> api -> connection -> cluster -+-> fetch -> rows
