@@ -11,10 +11,10 @@ use std::{
     net::TcpListener,
     path::Path,
     process::{Child, Command, Stdio},
-    sync::mpsc::{Receiver, channel},
     time::Duration,
 };
 
+use crossbeam_channel::{Receiver, bounded};
 use project::{author, author_command, new_project, ok, wasmill};
 use serde_json::Value;
 use support::{Kafka, wait_until};
@@ -42,7 +42,8 @@ struct Steps {
 impl Steps {
     fn of(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
-        let (to, lines) = channel();
+        // A reader that nobody follows waits, and the program with it.
+        let (to, lines) = bounded(1024);
         let out = child.stdout.take().expect("its output");
         std::thread::spawn(move || {
             for line in BufReader::new(out).lines().map_while(Result::ok) {
@@ -82,7 +83,7 @@ fn every_change_that_passes_goes_live_and_no_other() {
     let folder = tempfile::tempdir().expect("a folder");
     let project = new_project(folder.path(), "rust", "blank");
     let source = project.join("src/lib.rs");
-    change(&project.join("pipeline.yaml"), "127.0.0.1:9092", &kafka.mock.brokers());
+    change(&project.join("pipeline.yaml"), "127.0.0.1:9092", kafka.mock.brokers());
 
     // A case that differs is no success, and says why.
     let expected = project.join("tests/first.out.ndjson");

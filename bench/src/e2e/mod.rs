@@ -14,7 +14,10 @@ mod run;
 pub(crate) mod summary;
 pub(crate) mod workload;
 
-use std::{collections::HashMap, path::PathBuf};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    path::PathBuf,
+};
 
 use anyhow::{Context as _, ensure};
 
@@ -22,7 +25,7 @@ use kafka::Kafka;
 use peer::{Delivery, Peer};
 use run::{Cell, Ground};
 pub(crate) use summary::E2e;
-use summary::{Line, Sample};
+use summary::{Line, Sample, say};
 use workload::{Codec, Shape};
 
 /// Runs that warm the broker, at most.
@@ -123,7 +126,7 @@ fn warm(args: &Args, ground: &mut Ground<'_>, kafka: &mut Kafka, cell: Cell) -> 
     let (mut least, mut stale) = (f64::MAX, 0);
     for _ in 0..WARM_RUNS_MAX {
         let broker = ground.run(kafka, cell, (*peer, Delivery::AtLeastOnce), records, &expected)?.broker_cpu;
-        eprintln!("warming: the broker takes {broker:.3} CPU-s/M");
+        say(&format!("warming: the broker takes {broker:.3} CPU-s/M"));
         stale = if broker > least * WARM { stale + 1 } else { 0 };
         if stale == 2 {
             break;
@@ -143,8 +146,8 @@ fn measure(args: &Args, ground: &mut Ground<'_>, kafka: &mut Kafka, cell: Cell) 
     let mut expected = HashMap::new();
     for (peer, _) in &variants {
         let records = args.records(cell, *peer);
-        if !expected.contains_key(&records) {
-            expected.insert(records, check::expected(cell.shape, cell.shape.content(), cell.size, records)?);
+        if let Entry::Vacant(unknown) = expected.entry(records) {
+            unknown.insert(check::expected(cell.shape, cell.shape.content(), cell.size, records)?);
         }
     }
     let mut lines: Vec<Line> = variants.iter().map(|(peer, delivery)| Line::new(cell, *peer, *delivery)).collect();

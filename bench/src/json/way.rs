@@ -65,7 +65,7 @@ pub(super) struct Way {
 }
 
 enum With {
-    Module { instance: Box<Instance>, columns: Columns },
+    Module { instance: Box<Instance>, columns: Box<Columns> },
     Native { work: fn(&MemoryRows, &mut BytesColumn) -> anyhow::Result<()>, out: BytesColumn },
 }
 
@@ -82,7 +82,7 @@ impl Way {
                 let module = engine.load(&bytes).with_context(|| path.display().to_string())?;
                 let config = CONFIG.map(|(name, value)| (name.to_owned(), value.to_owned()));
                 let instance = module.instantiate(Limits::default(), &config, Arc::new(NoOutput))?;
-                With::Module { instance: Box::new(instance), columns: Columns::default() }
+                With::Module { instance: Box::new(instance), columns: Box::default() }
             }
         };
         Ok(Self { rows: rows.clone(), with })

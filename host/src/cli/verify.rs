@@ -4,10 +4,11 @@ use std::{
     io::IsTerminal as _,
     path::Path,
     process::ExitCode,
-    sync::{atomic::Ordering::Relaxed, mpsc},
+    sync::atomic::Ordering::Relaxed,
     time::{Duration, Instant},
 };
 
+use crossbeam_channel::RecvTimeoutError;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{
@@ -39,7 +40,7 @@ pub(super) fn verify(args: &Verify, json: bool) -> Result<ExitCode, Failure> {
     let room = Room { memory: (args.memory as usize) << 20, folder };
     let progress = Progress::default();
     let compared = std::thread::scope(|scope| {
-        let (done, end) = mpsc::channel();
+        let (done, end) = crossbeam_channel::bounded(1);
         let (from, to, rules, room, progress) = (&from, &to, &rules, &room, &progress);
         scope.spawn(move || {
             // Nobody waits for it only where the drawing has failed.
@@ -52,8 +53,8 @@ pub(super) fn verify(args: &Verify, json: bool) -> Result<ExitCode, Failure> {
                     screen.finish();
                     return compared;
                 }
-                Err(mpsc::RecvTimeoutError::Timeout) => screen.draw(progress),
-                Err(mpsc::RecvTimeoutError::Disconnected) => return Err(VerifyError::Thread),
+                Err(RecvTimeoutError::Timeout) => screen.draw(progress),
+                Err(RecvTimeoutError::Disconnected) => return Err(VerifyError::Thread),
             }
         }
     });

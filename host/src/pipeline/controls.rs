@@ -119,7 +119,7 @@ impl TimerTrigger {
         Self {
             every,
             cron: cron.map(|cron| cron.text().into()),
-            timezone: cron.map(config::Cron::zone),
+            timezone: cron.map(|cron| cron.zone()),
             scope: match timer.scope {
                 TimerScope::Pipeline => "pipeline".into(),
                 TimerScope::Lane => "lane".into(),

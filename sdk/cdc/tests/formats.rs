@@ -1,4 +1,5 @@
 //! Messages as the formats' documents show them, and awkward values through all three formats.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -164,6 +165,6 @@ proptest! {
 
     #[test]
     fn nothing_panics(text in "\\PC*", format in 0..3_usize) {
-        let _ = read([Format::Maxwell, Format::Canal, Format::Debezium][format], Some(&text), &text, u64::MAX);
+        drop(read([Format::Maxwell, Format::Canal, Format::Debezium][format], Some(&text), &text, u64::MAX));
     }
 }

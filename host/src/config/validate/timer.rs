@@ -31,7 +31,7 @@ impl Check<'_> {
                     let help = "no month that it names has such a day".to_owned();
                     self.problem(node.node, "the expression never fires", Some(help));
                 }
-                cron.map(Schedule::Cron)
+                cron.map(|cron| Schedule::Cron(Box::new(cron)))
             }
             _ => {
                 let help = "write `every: 30s`, or `cron: \"0 */5 * * * *\"`".to_owned();

@@ -169,7 +169,7 @@ fn names_with_dots_are_named_in_an_array() {
     let document = r#"{"a.b":1,"a":{"b":2}}"#;
     assert_eq!(edited(document, |object| assert!(object.remove("a.b"))), r#"{"a.b":1,"a":{}}"#);
     assert_eq!(edited(document, |object| assert!(object.remove(["a.b"]))), r#"{"a":{"b":2}}"#);
-    let steps = vec!["a".to_owned(), "b".to_owned()];
+    let steps = ["a".to_owned(), "b".to_owned()];
     assert_eq!(edited(document, |object| assert!(object.set(&steps[..], 3))), r#"{"a.b":1,"a":{"b":3}}"#);
 }
 

@@ -4,10 +4,10 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    sync::mpsc::{Receiver, Sender, channel},
     time::Duration,
 };
 
+use crossbeam_channel::{Receiver, Sender, bounded};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use super::super::super::output::Failure;
@@ -21,6 +21,9 @@ const FILES: [&str; 4] = ["Cargo.lock", "package-lock.json", "go.sum", "uv.lock"
 
 /// Ends of files that builds and editors write.
 const ENDS: [&str; 6] = [".wasm", "~", ".swp", ".swx", ".tmp", ".pyc"];
+
+/// Events that wait while a build runs.
+const EVENTS: usize = 1024;
 
 /// Whether a path in a project (relative to it) is written by people.
 pub(super) fn is_source(path: &Path) -> bool {
@@ -85,7 +88,7 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn start(project: &Path) -> Result<(Self, Receiver<Event>), Failure> {
-        let (to, events) = channel();
+        let (to, events) = bounded(EVENTS);
         on_interrupt(to.clone())?;
         let root = project.to_path_buf();
         let heard = move |event: notify::Result<notify::Event>| {
@@ -95,8 +98,8 @@ impl Watch {
                 !matches!(event.kind, EventKind::Access(_)) && event.paths.iter().any(source)
             });
             if change {
-                // Nobody listens any more: the program is about to end.
-                to.send(Event::Change).ok();
+                // Either changes wait already, and one more says nothing new, or the program is about to end.
+                to.try_send(Event::Change).ok();
             }
         };
         let cannot = |error: notify::Error| Failure::failed(format!("the project cannot be watched: {error}"));
@@ -175,7 +178,7 @@ mod tests {
 
     #[test]
     fn changes_that_come_together_are_one() {
-        let (to, events) = channel();
+        let (to, events) = bounded(EVENTS);
         (0..100).for_each(|_| to.send(Event::Change).expect("sent"));
         drop(to);
         // Without a sender the quiet is there at once, however long it is to last.
@@ -185,7 +188,7 @@ mod tests {
 
     #[test]
     fn an_interrupt_ends_also_in_the_middle_of_changes() {
-        let (to, events) = channel();
+        let (to, events) = bounded(EVENTS);
         [Event::Change, Event::Change, Event::End].iter().for_each(|event| to.send(*event).expect("sent"));
         assert_eq!(next_change(&events, Duration::from_secs(3600)), Event::End);
     }
