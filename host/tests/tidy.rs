@@ -63,11 +63,15 @@ const UNSAFE: [&str; 2] = ["kafka/", "engine/artifact.rs"];
 const LINES_MAX: usize = 500;
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    files_of(folder, &["rs"], found);
+}
+
+fn files_of(folder: &Path, kinds: &[&str], found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
-            files(&path, found);
-        } else if path.extension().is_some_and(|kind| kind == "rs") {
+            files_of(&path, kinds, found);
+        } else if path.extension().is_some_and(|kind| kinds.iter().any(|one| kind == *one)) {
             found.push(path);
         }
     }
@@ -209,6 +213,22 @@ fn files_can_be_read_in_one_sitting_and_say_what_they_are_for() {
         let is_test = path.ends_with("tests.rs") || path.components().any(|part| part.as_os_str() == "tests");
         let header = text.lines().find(|line| !line.is_empty()).is_some_and(|line| line.starts_with("//!"));
         assert!(header || is_test, "{}: has no `//!` header", path.display());
+    }
+}
+
+/// The C SDK is one header, which people copy (ADR 0009): it is not among these.
+#[test]
+fn files_of_other_languages_can_be_read_in_one_sitting_too() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut paths = Vec::new();
+    for folder in ["sdk", "tests/conformance", "bench", "scripts"] {
+        files_of(&root.join(folder), &["go", "js", "mjs", "ts", "py", "c", "java", "sh"], &mut paths);
+    }
+    assert!(paths.iter().any(|path| path.ends_with("jsonedit/object.go")));
+    let made = ["target", "node_modules", "dist", "build"];
+    for path in paths.iter().filter(|path| !path.iter().any(|part| made.iter().any(|made| part == *made))) {
+        let lines = fs::read(path).expect("a file").iter().filter(|byte| **byte == b'\n').count();
+        assert!(lines <= LINES_MAX, "{}: {lines} lines, {LINES_MAX} are the limit", path.display());
     }
 }
 

@@ -4,7 +4,7 @@
 //! the load at all. So this is the part of the measurements that a test can hold on to: a case that takes more than
 //! the baseline allows fails.
 //!
-//! Valgrind runs this program again and counts, in one function alone ([`case::counted`]). It also gives the program a
+//! Valgrind runs this program again and counts, in one function alone (`case::counted_instructions`). It also gives the program a
 //! processor of its own making, which is the same on every x86-64 machine with AVX2: libc, memchr and wasmtime choose
 //! the same code everywhere. Modules are those inside the host (`host/modules`), whatever toolchain is installed.
 //! Another compiler or libc makes other code, so the baseline names them; elsewhere it is shown and holds nobody up.

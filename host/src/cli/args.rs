@@ -229,6 +229,7 @@ pub(super) struct Run {
 pub(super) struct Verify {
     /// The log that is right: brokers=HOST:PORT[,HOST:PORT...],topic=NAME[,properties=FILE][,PROPERTY=VALUE...]
     #[arg(long, value_name = "SIDE")]
+    #[allow(rustdoc::broken_intra_doc_links, reason = "the brackets are those of a command line")]
     pub(super) from: String,
 
     /// The log that has to hold the same, written likewise

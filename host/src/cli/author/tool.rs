@@ -15,7 +15,7 @@ pub(super) struct Tool {
     pub(super) program: &'static str,
     /// The variable that names another in its place.
     pub(super) variable: Option<&'static str>,
-    /// What to do where it is missing, in command lines if possible: "`apt-get install golang`, or https://go.dev/dl".
+    /// What to do where it is missing, in command lines if possible: "`apt-get install golang`, or <https://go.dev/dl>".
     pub(super) install: &'static str,
 }
 
