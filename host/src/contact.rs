@@ -6,6 +6,8 @@ pub enum Contact {
     Made,
     /// It goes on trying; why the last attempt failed, if there was one.
     Waits(Option<String>),
+    /// Not in this way, but another one may do: the lane is to start over.
+    Over(String),
     /// A person has to look.
     Failed(String),
 }
@@ -17,7 +19,8 @@ impl Contact {
             Self::Made => 0,
             Self::Waits(None) => 1,
             Self::Waits(Some(_)) => 2,
-            Self::Failed(_) => 3,
+            Self::Over(_) => 3,
+            Self::Failed(_) => 4,
         };
         if gravity(&other) > gravity(&self) { other } else { self }
     }
@@ -26,6 +29,7 @@ impl Contact {
     pub(crate) fn said_by(self, who: &str) -> Self {
         match self {
             Self::Waits(Some(reason)) => Self::Waits(Some(format!("{who}: {reason}"))),
+            Self::Over(reason) => Self::Over(format!("{who}: {reason}")),
             Self::Failed(reason) => Self::Failed(format!("{who}: {reason}")),
             other => other,
         }

@@ -27,6 +27,8 @@ pub mod config;
 #[allow(unsafe_code, reason = "librdkafka's batch calls are C functions; see the folder's documentation")]
 pub mod kafka;
 
+pub mod direct;
+
 pub mod source;
 
 pub mod engine;

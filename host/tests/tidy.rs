@@ -16,7 +16,7 @@ use std::{
 };
 
 /// Modules of the host, and what each may import from the crate. From the bottom up.
-const LAYERS: [(&str, &[&str]); 22] = [
+const LAYERS: [(&str, &[&str]); 23] = [
     ("columns", &[]),
     ("limits", &[]),
     ("contact", &[]),
@@ -25,18 +25,22 @@ const LAYERS: [(&str, &[&str]); 22] = [
     ("output", &["batch", "columns"]),
     ("config", &["limits", "output"]),
     ("kafka", &["batch", "output"]),
+    ("direct", &["batch", "kafka", "output"]),
     ("engine", &["batch", "columns", "limits", "output"]),
     ("grants", &["config", "contact", "engine", "redis_client"]),
     ("router", &["output"]),
-    ("source", &["batch", "kafka"]),
-    ("sink", &["batch", "columns", "config", "contact", "kafka", "output", "redis_client"]),
+    ("source", &["batch", "direct", "kafka"]),
+    ("sink", &["batch", "columns", "config", "contact", "direct", "kafka", "output", "redis_client"]),
     (
         "pipeline",
-        &["batch", "config", "contact", "engine", "grants", "kafka", "limits", "output", "router", "sink", "source"],
+        &[
+            "batch", "config", "contact", "direct", "engine", "grants", "kafka", "limits", "output", "router", "sink",
+            "source",
+        ],
     ),
     ("control", &["batch", "config", "engine", "grants", "limits", "output", "pipeline"]),
     ("admin", &["config", "control", "pipeline"]),
-    ("demo", &["batch", "config", "control", "engine", "kafka", "output", "source"]),
+    ("demo", &["batch", "config", "control", "direct", "engine", "kafka", "output", "source"]),
     ("verify", &["batch", "kafka"]),
     ("cli", &["admin", "config", "control", "demo", "engine", "limits", "verify"]),
     ("lib", &[]),
@@ -45,12 +49,16 @@ const LAYERS: [(&str, &[&str]); 22] = [
 ];
 
 /// Crates that only some folders may name.
-const CONFINED: [(&str, &[&str]); 9] = [
+const CONFINED: [(&str, &[&str]); 13] = [
     ("wasmtime", &["engine"]),
     ("wasmtime_wasi", &["engine"]),
     ("wit_component", &["engine"]),
     ("rdkafka", &["kafka"]),
     ("rdkafka_sys", &["kafka"]),
+    ("crc32c", &["direct"]),
+    ("lz4_flex", &["direct"]),
+    ("snap", &["direct"]),
+    ("zstd", &["direct"]),
     ("elasticsearch", &["sink"]),
     ("redis", &["sink", "grants", "redis_client"]),
     ("rusqlite", &["control"]),

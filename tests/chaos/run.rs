@@ -61,6 +61,7 @@ pub(crate) fn run(args: &Args) -> Report {
     if let Err(late) = settle(&world) {
         log.violations.push(late);
     }
+    eprintln!("{:>6.1} s  all is through; the hosts end", begin.elapsed().as_secs_f64());
     log.violations.extend(farewell(&world));
     eprintln!("{:>6.1} s  looking at what is there", begin.elapsed().as_secs_f64());
     let (findings, doubles) = match Truth::read(&world, records) {
@@ -172,10 +173,11 @@ fn farewell(world: &World) -> Vec<String> {
             }
         }
         let code = host.terminate();
-        if code != Some(0) {
-            violations.push(format!("host {number} had nothing to do and ended with {code:?}"));
-        }
         let log = host.log();
+        if code != Some(0) {
+            let last = log.rsplit("stopping: ").next().unwrap_or_default();
+            violations.push(format!("host {number} had nothing to do and ended with {code:?}, after {last}"));
+        }
         let panics = log.lines().filter(|line| line.contains("panicked at"));
         violations.extend(panics.take(3).map(|line| format!("host {number}: {line}")));
     }

@@ -5,6 +5,7 @@ mod binlog_router;
 mod binlog_sync;
 mod counters;
 mod delivery;
+mod direct;
 mod exactly_once;
 mod faults;
 mod log_es;

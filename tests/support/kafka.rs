@@ -65,14 +65,21 @@ impl Topic {
 
     /// With properties of its own.
     pub fn with(name: &str, properties: &[(&str, &str)]) -> Self {
-        let topic = Self { name: unique(name), partitions: 4 };
-        let admin: AdminClient<DefaultClientContext> = config().create().expect("a client");
-        let one = NewTopic::new(&topic.name, topic.partitions, TopicReplication::Fixed(1));
+        let topic = Self::made(&services().kafka, &unique(name), 4, 1, properties);
+        topic.create(&services().kafka);
+        topic
+    }
+
+    /// Makes one in some cluster.
+    pub(crate) fn made(brokers: &str, name: &str, partitions: i32, replicas: i32, properties: &[(&str, &str)]) -> Self {
+        let topic = Self { name: name.into(), partitions };
+        let admin: AdminClient<DefaultClientContext> =
+            ClientConfig::new().set("bootstrap.servers", brokers).create().expect("a client");
+        let one = NewTopic::new(&topic.name, topic.partitions, TopicReplication::Fixed(replicas));
         let one = properties.iter().fold(one, |one, (name, value)| one.set(name, value));
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         let made = runtime.block_on(admin.create_topics([&one], &AdminOptions::new())).expect("an answer");
         made.into_iter().for_each(|topic| drop(topic.expect("a topic")));
-        topic.create(&services().kafka);
         topic
     }
 

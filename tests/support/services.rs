@@ -8,6 +8,8 @@ use std::{
     sync::{Mutex, OnceLock},
 };
 
+use crate::Topic;
+
 /// Addresses of the services of this run.
 pub struct Services {
     /// Bootstrap servers.
@@ -154,14 +156,36 @@ impl OwnKafka {
         Self { brokers, sasl, folder }
     }
 
+    /// Three brokers, `broker1` to `broker3`.
+    pub fn cluster() -> Self {
+        let found = up(&["--watch-pid", &std::process::id().to_string(), "cluster"]);
+        let [brokers, folder] = ["WASMILL_TEST_KAFKA", "WASMILL_SERVICES_DIR"].map(|name| found[name].clone());
+        Self { brokers, sasl: String::new(), folder }
+    }
+
+    /// Makes a topic in it.
+    pub fn topic(&self, name: &str, partitions: i32, replicas: i32) -> Topic {
+        Topic::made(&self.brokers, name, partitions, replicas, &[])
+    }
+
     /// `kill -9`.
     pub fn kill(&self) {
-        self.script("stop.sh", &["kafka", "KILL"]);
+        self.kill_one("kafka");
+    }
+
+    /// `kill -9` of one broker of a cluster.
+    pub fn kill_one(&self, broker: &str) {
+        self.script("stop.sh", &[broker, "KILL"]);
+    }
+
+    /// Starts one broker of a cluster with its data, on its port.
+    pub fn restart_one(&self, broker: &str) {
+        self.script("start.sh", &[broker]);
     }
 
     /// Starts it with its data, on its port.
     pub fn restart(&self) {
-        self.script("start.sh", &["kafka"]);
+        self.restart_one("kafka");
     }
 
     fn script(&self, name: &str, args: &[&str]) {

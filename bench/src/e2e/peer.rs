@@ -20,6 +20,8 @@ use super::workload::{Codec, Shape, WORD};
 pub(crate) enum Peer {
     /// Wasmill, with a Rust module
     Wasmill,
+    /// The same with `client: librdkafka`
+    WasmillLibrdkafka,
     /// Native loop on librdkafka's C interface, with the settings and the promises of Wasmill
     Raw,
     /// The same without idempotence: a retry may change the order
@@ -67,6 +69,7 @@ impl Peer {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Wasmill => "wasmill",
+            Self::WasmillLibrdkafka => "wasmill-librdkafka",
             Self::Raw => "raw",
             Self::RawLoose => "raw-loose",
             Self::Safe => "safe",
@@ -79,6 +82,10 @@ impl Peer {
         }
     }
 
+    fn is_wasmill(self) -> bool {
+        matches!(self, Self::Wasmill | Self::WasmillLibrdkafka)
+    }
+
     /// Whether it has the work in it, and the promise.
     pub(crate) fn does(self, shape: Shape, delivery: Delivery) -> bool {
         let shape = match self {
@@ -86,13 +93,14 @@ impl Peer {
             Self::Flink | Self::Quix => matches!(shape, Shape::Identity | Shape::Filter | Shape::Json),
             _ => true,
         };
-        shape && (self == Self::Wasmill || delivery == Delivery::AtLeastOnce)
+        shape && (self.is_wasmill() || delivery == Delivery::AtLeastOnce)
     }
 
     /// Its share of the records: one that is much slower would take all the time.
     pub(crate) fn share(self) -> u64 {
         match self {
-            Self::Wasmill | Self::Raw | Self::RawLoose | Self::Safe | Self::Franz | Self::Java => 1,
+            Self::Wasmill | Self::WasmillLibrdkafka => 1,
+            Self::Raw | Self::RawLoose | Self::Safe | Self::Franz | Self::Java => 1,
             Self::Streams | Self::Flink => 2,
             Self::Mm2 => 4,
             Self::Quix => 16,
@@ -104,7 +112,7 @@ impl Peer {
     /// # Errors
     /// It does not build.
     pub(crate) fn build(self, root: &Path) -> anyhow::Result<()> {
-        if matches!(self, Self::Wasmill | Self::Raw | Self::RawLoose | Self::Safe) {
+        if self.is_wasmill() || matches!(self, Self::Raw | Self::RawLoose | Self::Safe) {
             let program = self.program()?;
             ensure!(program.exists(), "{} is not there: `just bench` builds it", program.display());
             return Ok(());
@@ -118,7 +126,7 @@ impl Peer {
 
     /// Programs of this workspace lie beside this one.
     fn program(self) -> anyhow::Result<PathBuf> {
-        let name = if self == Self::Wasmill { "wasmill" } else { "bench-native" };
+        let name = if self.is_wasmill() { "wasmill" } else { "bench-native" };
         Ok(std::env::current_exe()?.with_file_name(name))
     }
 
@@ -128,7 +136,8 @@ impl Peer {
     /// Its files cannot be written.
     pub(crate) fn command(self, root: &Path, guests: &Path, job: &Job<'_>) -> anyhow::Result<Command> {
         let mut command = match self {
-            Self::Wasmill => return wasmill(&self.program()?, guests, job),
+            Self::Wasmill => return wasmill(&self.program()?, guests, job, "auto"),
+            Self::WasmillLibrdkafka => return wasmill(&self.program()?, guests, job, "librdkafka"),
             Self::Raw | Self::RawLoose => with_args(self.program()?, &["raw"]),
             Self::Safe => with_args(self.program()?, &["safe"]),
             _ => Command::new(root.join("bench/peers").join(self.name()).join("run.sh")),
@@ -171,7 +180,7 @@ pub(crate) fn shape_name(shape: Shape) -> &'static str {
 }
 
 /// A host with one pipeline.
-fn wasmill(program: &Path, guests: &Path, job: &Job<'_>) -> anyhow::Result<Command> {
+fn wasmill(program: &Path, guests: &Path, job: &Job<'_>, client: &str) -> anyhow::Result<Command> {
     let (module, config, routes): (&str, String, &[&str]) = match job.shape {
         Shape::Identity => ("identity", "copy: true".into(), &["out"]),
         Shape::Filter => ("filter", format!("contains: {WORD}"), &["kept"]),
@@ -190,7 +199,7 @@ fn wasmill(program: &Path, guests: &Path, job: &Job<'_>) -> anyhow::Result<Comma
     for (index, (route, topic)) in routes.iter().zip(job.outputs).enumerate() {
         by_route += &format!("  {route}: [s{index}]\n");
         sinks += &format!(
-            "  s{index}: {{ kafka: {{ topic: {topic}, properties: {{ compression.type: {codec}{linger} }} }} }}\n"
+            "  s{index}: {{ kafka: {{ topic: {topic}, client: {client}, properties: {{ compression.type: {codec}{linger} }} }} }}\n"
         );
     }
     let delivery = match job.delivery {
@@ -200,7 +209,7 @@ fn wasmill(program: &Path, guests: &Path, job: &Job<'_>) -> anyhow::Result<Comma
     let Job { brokers, input, group, folder, .. } = job;
     let yaml = format!(
         "pipeline: bench\n\
-         source: {{ kafka: {{ brokers: [\"{brokers}\"], topics: [{input}], group: {group}{batch} }} }}\n\
+         source: {{ kafka: {{ brokers: [\"{brokers}\"], topics: [{input}], group: {group}, client: {client}{batch} }} }}\n\
          module: {{ ref: \"file:{}\", config: {{ {config} }} }}\n\
          routes:\n{by_route}sinks:\n{sinks}delivery: {delivery}\n",
         guest.display()

@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::{
     names::did_you_mean,
-    pipeline::{Delivery, Start},
+    pipeline::{Client, Delivery, Start},
     sinks::{Partitioning, Versions},
     timer::TimerScope,
     value::{Leaf, Wrong},
@@ -39,6 +39,11 @@ impl Choice for Op {
 
 impl Choice for Versions {
     const WORDS: &'static [(&'static str, Self)] = &[("module", Self::Module), ("offset", Self::Offset)];
+}
+
+impl Choice for Client {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("auto", Self::Auto), ("direct", Self::Direct), ("librdkafka", Self::Librdkafka)];
 }
 
 impl Choice for Partitioning {

@@ -40,7 +40,9 @@ mod variables;
 pub use module::{Bucket, DEFAULT_BUCKET, Grants, KeyValue, KeyValuePlace, ModuleRef, ModuleSpec};
 pub use names::{BadName, check_name};
 pub use patch::{patch, with_controls_of};
-pub use pipeline::{Backoff, BatchPolicy, DeadLetter, Delivery, Errors, KafkaSource, Pipeline, Start, default_group};
+pub use pipeline::{
+    Backoff, BatchPolicy, Client, DeadLetter, Delivery, Errors, KafkaSource, Pipeline, Start, default_group,
+};
 pub use problem::{ConfigError, Problem};
 pub use schema::schema;
 pub use secret::{Properties, Secret};

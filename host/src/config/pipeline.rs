@@ -50,7 +50,19 @@ pub struct KafkaSource {
     pub batch: BatchPolicy,
     /// Lanes on this host, 1..=64.
     pub lanes: usize,
+    pub client: Client,
     pub properties: Properties,
+}
+
+/// Who speaks to the brokers where records move.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Client {
+    /// The direct path where it can, librdkafka otherwise.
+    #[default]
+    Auto,
+    /// The direct path, or an error.
+    Direct,
+    Librdkafka,
 }
 
 /// The group of a pipeline that names none.

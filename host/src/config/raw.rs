@@ -14,7 +14,7 @@ use super::{
     module::ModuleRef,
     names::{Addresses, Name},
     numbers::{Count, Size, Switch, Time},
-    pipeline::{Delivery, Start},
+    pipeline::{Client, Delivery, Start},
     timer::{Cron, TimerScope, Zone},
     topics::SourceTopic,
     value::{At, Filled, Plain, Value},
@@ -93,6 +93,10 @@ pub(super) struct RawKafkaSource {
     /// are of use.
     #[schemars(extend("default" = 1))]
     pub(super) lanes: Option<Value<Count<1, 64>>>,
+    /// Who fetches the records: `direct` (Kafka's protocol without librdkafka, at a fraction of the CPU), `librdkafka`, or
+    /// `auto`: `direct` where it does all that `properties` ask for. Promises are the same.
+    #[schemars(extend("default" = "auto"))]
+    pub(super) client: Option<Value<OneOf<Client>>>,
     /// Any property of librdkafka's consumer by name, but those that other keys set or that delivery hangs on. With
     /// `group.instance.id` (static membership, KIP-345), a name for each host, a restart within `session.timeout.ms`
     /// moves no partition; of several lanes each adds `-` and its number.

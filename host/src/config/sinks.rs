@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{
+    pipeline::Client,
     secret::{Properties, Secret},
     template::Template,
 };
@@ -35,6 +36,7 @@ pub struct KafkaSink {
     pub partition: Partitioning,
     /// Records say in headers where they were read.
     pub lineage: bool,
+    pub client: Client,
     pub properties: Properties,
 }
 

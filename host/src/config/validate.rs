@@ -94,9 +94,10 @@ impl Check<'_> {
         let start = self.optional(&raw.start).unwrap_or_default();
         let batch = raw.batch.as_ref().map(|batch| self.batch(batch)).unwrap_or_default();
         let lanes = self.optional(&raw.lanes).map_or(1, |lanes| lanes.0 as usize);
+        let client = self.optional(&raw.client).map(|client| client.0).unwrap_or_default();
         let properties = self.consumer_properties(raw.properties.as_ref());
         let group = group.or_else(|| pipeline.map(default_group))?;
-        Some(KafkaSource { brokers: brokers?, topics: topics?, group, start, batch, lanes, properties })
+        Some(KafkaSource { brokers: brokers?, topics: topics?, group, start, batch, lanes, client, properties })
     }
 
     /// A consumer with patterns does not see internal topics at all (`Consumer::new`).

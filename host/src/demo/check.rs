@@ -10,6 +10,7 @@ use std::{
 use super::{CLEAN, DEAD, DemoError, PARTITIONS, Progress};
 use crate::{
     batch::Rows,
+    direct::Choice,
     kafka::{Settings, StartAt},
     source::{BatchPolicy, Source, SourceEvent, SourceSettings},
 };
@@ -90,6 +91,7 @@ pub(super) fn spawn(
     progress: Arc<Progress>,
 ) -> Result<JoinHandle<Result<Checked, DemoError>>, DemoError> {
     let settings = SourceSettings {
+        client: Choice::Librdkafka,
         kafka: Settings {
             brokers: vec![brokers.to_owned()],
             properties: vec![("fetch.wait.max.ms".into(), "10".into())],

@@ -39,6 +39,9 @@ const QUESTION_TIMEOUT: Duration = Duration::from_secs(10);
 /// as the whole group does.
 const CLOSING: Duration = Duration::from_secs(10);
 
+/// Messages that one poll of a consumer that does not fetch throws away.
+const STRAYS: usize = 1000;
+
 pub(super) type Client = BaseConsumer<Context>;
 
 /// A topic-partition.
@@ -86,6 +89,8 @@ pub enum Trouble {
 /// See the module's documentation. Lives on the thread of its lane.
 pub struct Consumer {
     client: Rc<Client>,
+    /// Records are read by this consumer. Otherwise it is there for the group alone, and its partitions are paused.
+    fetches: bool,
     data: DataQueue,
     buffer: RefCell<Vec<*mut sys::rd_kafka_message_t>>,
 }
@@ -96,11 +101,12 @@ impl Consumer {
     ///
     /// # Errors
     /// A property that librdkafka does not know, or a value that it refuses.
-    pub fn new(settings: &Settings, group: &str, topics: &[String]) -> Result<Self, KafkaError> {
+    pub fn new(settings: &Settings, group: &str, topics: &[String], fetches: bool) -> Result<Self, KafkaError> {
         let config = settings.consumer(group, topics);
         let is = |name: &str, word: &str| config.get(name).is_some_and(|value| value.contains(word));
         let cooperative = is("partition.assignment.strategy", "cooperative") || is("group.protocol", "consumer");
-        let consumer = Self::without_group(&config, cooperative)?;
+        let mut consumer = Self::without_group(&config, cooperative)?;
+        consumer.fetches = fetches;
         let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
         consumer.client.subscribe(&topics).map_err(|error| KafkaError::new("subscribe", error))?;
         Ok(consumer)
@@ -116,11 +122,15 @@ impl Consumer {
         let queue = NonNull::new(queue).ok_or_else(|| KafkaError::new("create a queue", "out of memory"))?;
         let client = Rc::new(client);
         let data = DataQueue { queue, client: Rc::clone(&client) };
-        Ok(Self { client, data, buffer: RefCell::default() })
+        Ok(Self { client, fetches: true, data, buffer: RefCell::default() })
     }
 
     /// Serves events. Never blocks; to be called at least once in `max.poll.interval.ms`.
     pub fn poll(&self, events: &mut Vec<Event>) {
+        if !self.fetches {
+            // librdkafka may have fetched something between an assignment and the pause that follows.
+            self.receive(STRAYS, Duration::ZERO, &mut drop);
+        }
         loop {
             match self.client.poll(Duration::ZERO) {
                 Some(Ok(message)) => {
@@ -143,7 +153,8 @@ impl Consumer {
     }
 
     /// Takes up partitions, at the group's offset or at `start` where it has none. A start that had to be looked up
-    /// is committed at once, so that a restart begins at the same record. Returns where each begins, where known.
+    /// is committed at once, so that a restart begins at the same record. Returns where each begins, where known: of a
+    /// consumer that does not fetch, always.
     ///
     /// # Errors
     /// The brokers did not answer; the caller gives the consumer up and tries again.
@@ -176,6 +187,9 @@ impl Consumer {
                 self.forward(partition)?;
             }
             self.take_up(&list)?;
+            if !self.fetches {
+                self.client.pause(&list).map_err(|error| KafkaError::new("pause", error))?;
+            }
             if !resolved.is_empty() && start != StartAt::Earliest {
                 self.commit(resolved.iter().map(|(partition, offset)| ((*partition).clone(), *offset)), false)?;
             }
@@ -304,7 +318,12 @@ impl Consumer {
             marks.map(|(_, high)| Some(high)).map_err(failed)
         };
         match start {
-            StartAt::Earliest => Ok(None),
+            // Left to librdkafka, which asks when it fetches.
+            StartAt::Earliest if self.fetches => Ok(None),
+            StartAt::Earliest => {
+                let marks = self.client.fetch_watermarks(&partition.topic, partition.partition, QUESTION_TIMEOUT);
+                marks.map(|(low, _)| Some(low)).map_err(failed)
+            }
             StartAt::Latest => end(),
             StartAt::Time(time) => {
                 let question = to_list([(partition, Offset::Offset(time))].into_iter())?;

@@ -28,7 +28,10 @@ pub use consumer::{Consumer, Event, Partition, StartAt, Trouble};
 pub use lineage::{LineageReader, LineageWriter, Origin, is_lineage};
 pub use messages::{Message, Messages};
 pub use offsets::{Member, Offsets};
-pub use producer::{Delivered, ExtraHeaders, Failure, ProduceError, Producer, Reach, TopicHandle, TransactionError};
+pub use producer::{
+    Delivered, ExtraHeaders, Failure, ProduceError, Producer, Reach, TopicHandle, TransactionError, check_topic,
+    error_text, judge,
+};
 pub use reader::{ReadError, Reader, Span};
 
 /// What librdkafka answered, in words for people: the call that failed, and its reason.
@@ -40,7 +43,7 @@ pub struct KafkaError {
 }
 
 impl KafkaError {
-    fn new(call: &'static str, reason: impl ToString) -> Self {
+    pub fn new(call: &'static str, reason: impl ToString) -> Self {
         Self { call, reason: reason.to_string() }
     }
 }

@@ -80,13 +80,16 @@ pub enum Reach {
 pub struct TopicHandle(NonNull<sys::rd_kafka_topic_t>);
 
 /// A record was not taken over. It is still the caller's.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProduceError {
     /// librdkafka's queue is full: poll, then try again.
+    #[error("the queue is full")]
     Full,
     /// The record itself is at fault, and no retry will help.
+    #[error("{0}")]
     Rejected(String),
     /// The producer cannot go on.
+    #[error("{0}")]
     Failed(String),
 }
 
@@ -107,6 +110,15 @@ pub enum Failure {
     Configuration(String),
     /// It may work later; librdkafka's own retries are used up or were cut short.
     Transient(String),
+}
+
+impl Failure {
+    /// In words.
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Record(reason) | Self::Configuration(reason) | Self::Transient(reason) => reason,
+        }
+    }
 }
 
 impl Producer {
@@ -130,6 +142,15 @@ impl Producer {
         Ok(Self { topics: HashMap::new(), queue, client: Arc::new(client), reports: Vec::new(), trouble: None })
     }
 
+    /// Whether librdkafka takes the properties.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn check(settings: &Settings) -> Result<(), KafkaError> {
+        let checked = settings.producer().create_native_config();
+        checked.map(drop).map_err(|error| KafkaError::new("create a producer", error))
+    }
+
     /// The handle of a topic. Asks no broker: an unknown topic shows when its first record fails.
     ///
     /// # Errors
@@ -138,12 +159,7 @@ impl Producer {
         if let Some(handle) = self.topics.get(name) {
             return Ok(*handle);
         }
-        let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
-        let shown = String::from_utf8_lossy(name.get(..TOPIC_NAME_MAX).unwrap_or(name));
-        if name.is_empty() || name.len() > TOPIC_NAME_MAX || !name.iter().all(allowed) || name == b"." || name == b".."
-        {
-            return Err(format!("`{shown}` is no topic name: 1 to {TOPIC_NAME_MAX} of a-z A-Z 0-9 . _ -"));
-        }
+        let shown = check_topic(name)?;
         if self.topics.len() >= TOPICS_MAX {
             return Err(format!("topic `{shown}` would be one more than {TOPICS_MAX}, the limit of one sink"));
         }
@@ -299,6 +315,85 @@ impl Drop for Producer {
             }
             sys::rd_kafka_queue_destroy(self.queue.as_ptr());
         }
+    }
+}
+
+/// The name, where Kafka allows it.
+///
+/// # Errors
+/// Words about what is wrong with it.
+pub fn check_topic(name: &[u8]) -> Result<&str, String> {
+    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
+    let fits = !name.is_empty() && name.len() <= TOPIC_NAME_MAX && name.iter().all(allowed);
+    let text = std::str::from_utf8(name).ok().filter(|text| fits && *text != "." && *text != "..");
+    text.ok_or_else(|| {
+        let shown = String::from_utf8_lossy(name.get(..TOPIC_NAME_MAX).unwrap_or(name));
+        format!("`{shown}` is no topic name: 1 to {TOPIC_NAME_MAX} of a-z A-Z 0-9 . _ -")
+    })
+}
+
+/// A broker's error code (kafka.apache.org/protocol, "Error Codes") by librdkafka's name, as far as one comes back from the
+/// requests of the direct path.
+fn named(code: i16) -> Option<RDKafkaErrorCode> {
+    use RDKafkaErrorCode as Code;
+    Some(match code {
+        0 => Code::NoError,
+        1 => Code::OffsetOutOfRange,
+        2 => Code::InvalidMessage,
+        3 => Code::UnknownTopicOrPartition,
+        4 => Code::InvalidMessageSize,
+        5 => Code::LeaderNotAvailable,
+        6 => Code::NotLeaderForPartition,
+        7 => Code::RequestTimedOut,
+        8 => Code::BrokerNotAvailable,
+        9 => Code::ReplicaNotAvailable,
+        10 => Code::MessageSizeTooLarge,
+        13 => Code::NetworkException,
+        17 => Code::InvalidTopic,
+        18 => Code::MessageBatchTooLarge,
+        19 => Code::NotEnoughReplicas,
+        20 => Code::NotEnoughReplicasAfterAppend,
+        21 => Code::InvalidRequiredAcks,
+        29 => Code::TopicAuthorizationFailed,
+        30 => Code::GroupAuthorizationFailed,
+        31 => Code::ClusterAuthorizationFailed,
+        32 => Code::InvalidTimestamp,
+        35 => Code::UnsupportedVersion,
+        41 => Code::NotController,
+        42 => Code::InvalidRequest,
+        43 => Code::UnsupportedForMessageFormat,
+        44 => Code::PolicyViolation,
+        45 => Code::OutOfOrderSequenceNumber,
+        46 => Code::DuplicateSequenceNumber,
+        47 => Code::InvalidProducerEpoch,
+        56 => Code::KafkaStorageError,
+        58 => Code::SaslAuthenticationFailed,
+        59 => Code::UnknownProducerId,
+        72 => Code::ListenerNotFound,
+        74 => Code::FencedLeaderEpoch,
+        75 => Code::UnknownLeaderEpoch,
+        76 => Code::UnsupportedCompressionType,
+        78 => Code::OffsetNotAvailable,
+        87 => Code::InvalidRecord,
+        89 => Code::ThrottlingQuotaExceeded,
+        _ => return None,
+    })
+}
+
+/// A broker's error code in words.
+pub fn error_text(code: i16) -> String {
+    named(code).map_or_else(|| format!("error {code}"), |known| known.to_string())
+}
+
+/// What a broker's error code means for the records of a batch, with what the broker said about it.
+pub fn judge(code: i16, said: Option<&str>) -> Failure {
+    let text = match said {
+        Some(said) => format!("{}: {said}", error_text(code)),
+        None => error_text(code),
+    };
+    match named(code) {
+        Some(known) => classify(known, text),
+        None => Failure::Transient(text),
     }
 }
 

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     config,
+    direct::{Choice, Ground, Unfit},
     kafka::{KafkaError, Settings},
     sink::{
         self, Sink, SinkError, SinkStats,
@@ -38,25 +39,29 @@ pub enum BuildError {
 
 /// Builds everything once and throws it away, so that a wrong property or address is said at once.
 pub(super) fn check(spec: &config::Pipeline, deps: &Deps) -> Result<(), BuildError> {
-    flight(spec, &stats(spec), &Arc::default(), "0", deps)?;
+    let unfit = Unfit::default();
+    let source = source_settings(&spec.source, &Controls::of(spec), 0, deps, &unfit);
+    Source::check(&source).map_err(BuildError::Source)?;
+    flight(spec, &stats(spec), &Arc::default(), "0", deps, &unfit)?;
     Ok(())
 }
 
 /// Sinks of their own for one batch by hand: nothing of them is shared with the lanes.
-pub(super) fn by_hand(spec: &config::Pipeline, deps: &Deps) -> Result<Flight, BuildError> {
+pub(super) fn by_hand(spec: &config::Pipeline, deps: &Deps, unfit: &Unfit) -> Result<Flight, BuildError> {
     // A transactional id that no other has: it is used once.
     let name = format!("hand-{:016x}", rand::random::<u64>());
-    flight(spec, &stats(spec), &Arc::default(), &name, deps)
+    flight(spec, &stats(spec), &Arc::default(), &name, deps, unfit)
 }
 
 /// The sinks of a lane, which begin to look for their servers.
 pub(super) fn sinks(shared: &Shared, index: usize, deps: &Deps) -> Result<Flight, BuildError> {
-    flight(&shared.spec, &shared.sinks, &shared.refused, &index.to_string(), deps)
+    flight(&shared.spec, &shared.sinks, &shared.refused, &index.to_string(), deps, &shared.unfit)
 }
 
 /// The source of a lane, which joins the group.
-pub(super) fn source(shared: &Shared, index: usize) -> Result<Source, BuildError> {
-    Source::new(&source_settings(&shared.spec.source, &shared.controls(), index)).map_err(BuildError::Source)
+pub(super) fn source(shared: &Shared, index: usize, deps: &Deps) -> Result<Source, BuildError> {
+    let settings = source_settings(&shared.spec.source, &shared.controls(), index, deps, &shared.unfit);
+    Source::new(&settings).map_err(BuildError::Source)
 }
 
 type Stats = BTreeMap<String, Arc<SinkStats>>;
@@ -67,6 +72,7 @@ fn flight(
     refused: &Arc<Refused>,
     lane: &str,
     deps: &Deps,
+    unfit: &Unfit,
 ) -> Result<Flight, BuildError> {
     let shared = match spec.delivery {
         config::Delivery::AtLeastOnce => None,
@@ -74,7 +80,7 @@ fn flight(
     };
     let outlet = |name: &str, kafka: &config::KafkaSink| match &shared {
         Some(outlet) => Ok(outlet.clone()),
-        None => Outlet::new(&settings(&kafka.brokers, &kafka.properties))
+        None => Outlet::new(&settings(&kafka.brokers, &kafka.properties), &choice(kafka.client, deps, unfit))
             .map_err(|error| BuildError::Producer { sink: name.into(), error }),
     };
     let mut sinks: Vec<(String, Box<dyn Sink>)> = Vec::new();
@@ -130,13 +136,28 @@ fn one_sink(
     })
 }
 
+fn choice(client: config::Client, deps: &Deps, unfit: &Unfit) -> Choice {
+    let ground = Ground { runtime: deps.runtime.clone(), unfit: unfit.clone() };
+    match client {
+        config::Client::Auto => Choice::Auto(ground),
+        config::Client::Direct => Choice::Direct(ground),
+        config::Client::Librdkafka => Choice::Librdkafka,
+    }
+}
+
 pub(super) fn settings(brokers: &[String], properties: &config::Properties) -> Settings {
     let properties = properties.iter().map(|(name, value)| (name.to_owned(), value.expose().to_owned())).collect();
     Settings { brokers: brokers.to_vec(), properties }
 }
 
 /// `lane` counts from 0.
-fn source_settings(source: &config::KafkaSource, controls: &Controls, lane: usize) -> SourceSettings {
+fn source_settings(
+    source: &config::KafkaSource,
+    controls: &Controls,
+    lane: usize,
+    deps: &Deps,
+    unfit: &Unfit,
+) -> SourceSettings {
     let mut kafka = settings(&source.brokers, &source.properties);
     if source.lanes > 1 {
         // Each consumer of a group is a member of its own (KIP-345).
@@ -144,6 +165,7 @@ fn source_settings(source: &config::KafkaSource, controls: &Controls, lane: usiz
         member.into_iter().for_each(|(_, id)| *id += &format!("-{lane}"));
     }
     SourceSettings {
+        client: choice(source.client, deps, unfit),
         kafka,
         topics: source.topics.clone(),
         group: source.group.clone(),

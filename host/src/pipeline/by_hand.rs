@@ -17,7 +17,7 @@ use super::{
     timed::BY_HAND,
     transform::{Part, Transformed},
 };
-use crate::{batch::Batch, config, output::Output, sink::Contact};
+use crate::{batch::Batch, config, contact::Contact, direct::Unfit, output::Output};
 
 /// How long it may take to reach the servers and to deliver.
 const DELIVERED_WITHIN: Duration = Duration::from_secs(30);
@@ -59,11 +59,14 @@ impl Release {
         let stuck = |stuck: Stuck| match stuck {
             Stuck::Restart(reason) | Stuck::Failed(reason) => ByHandError::Stuck(reason),
         };
-        let mut flight = build::by_hand(spec, deps)?;
+        let unfit = Unfit::default();
+        let mut flight = build::by_hand(spec, deps, &unfit)?;
         let deadline = Instant::now() + DELIVERED_WITHIN;
         loop {
             match flight.contact() {
                 Contact::Made => break,
+                // Once: `unfit` knows by now.
+                Contact::Over(_) => flight = build::by_hand(spec, deps, &unfit)?,
                 Contact::Failed(reason) => return Err(ByHandError::Contact(reason)),
                 Contact::Waits(reason) if Instant::now() >= deadline => {
                     return Err(ByHandError::Contact(reason.unwrap_or_else(|| "a sink does not answer".into())));

@@ -32,6 +32,7 @@ pub(super) fn wait(shared: &Shared, lane: usize, flight: &Flight) -> Result<(), 
         match flight.contact().and(shared.release().granted().contact()) {
             Contact::Made => break Ok(()),
             Contact::Failed(reason) => break Err(End::Stuck(Stuck::Failed(reason))),
+            Contact::Over(reason) => break Err(End::Stuck(Stuck::Restart(reason))),
             Contact::Waits(None) => {}
             Contact::Waits(Some(reason)) if said.as_ref() == Some(&reason) => {}
             Contact::Waits(Some(reason)) => {

@@ -19,7 +19,7 @@ use super::{
     release::Release,
     status::{Counters, PartitionStatus, Partitions, State, Status, SwapGaps},
 };
-use crate::{config, kafka::Partition, sink::SinkStats};
+use crate::{config, direct::Unfit, kafka::Partition, sink::SinkStats};
 
 /// The first record that a release was given of a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +61,7 @@ pub(super) struct Shared {
     /// By name; each is shared by the lanes.
     pub(super) sinks: BTreeMap<String, Arc<SinkStats>>,
     pub(super) refused: Arc<Refused>,
+    pub(super) unfit: Unfit,
     release: ArcSwap<Release>,
     controls: ArcSwap<Controls>,
     steering: Mutex<Steering>,
@@ -79,6 +80,7 @@ impl Shared {
             sinks: stats(&spec),
             refused: Arc::default(),
             controls: ArcSwap::from_pointee(Controls::of(&spec)),
+            unfit: Unfit::default(),
             spec,
             counters: Counters::default(),
             release: ArcSwap::new(release),

@@ -13,7 +13,7 @@ use std::{
 
 use super::{flight::Stuck, refused::Refused};
 use crate::{
-    kafka::{Partition, TransactionError},
+    kafka::{Partition, Producer, TransactionError},
     sink::kafka::Outlet,
     source::Source,
 };
@@ -43,7 +43,7 @@ impl Transactions {
     /// # Errors
     /// The brokers do not answer, or not to us.
     pub(super) fn take_over(&self) -> Result<(), Stuck> {
-        self.outlet.with(|producer| producer.init_transactions(TIMEOUT)).map_err(stuck)
+        self.with(|producer| producer.init_transactions(TIMEOUT))
     }
 
     /// Before anything is delivered.
@@ -52,7 +52,7 @@ impl Transactions {
     /// The producer is at its end.
     pub(super) fn begin(&mut self) -> Result<(), Stuck> {
         if self.due.is_none() {
-            self.outlet.with(|producer| producer.begin_transaction()).map_err(stuck)?;
+            self.with(|producer| producer.begin_transaction())?;
             self.due = Some(Instant::now() + INTERVAL);
         }
         Ok(())
@@ -77,27 +77,28 @@ impl Transactions {
     /// # Errors
     /// It was not committed, or that is not known.
     pub(super) fn commit(&mut self, source: &Source, offsets: Vec<(Partition, i64)>) -> Result<(), Stuck> {
-        self.outlet
-            .with(|producer| {
-                source.send_offsets(producer, offsets.iter().cloned(), TIMEOUT)?;
-                producer.commit_transaction(TIMEOUT)
-            })
-            .map_err(stuck)?;
+        self.with(|producer| {
+            source.send_offsets(producer, offsets.iter().cloned(), TIMEOUT)?;
+            producer.commit_transaction(TIMEOUT)
+        })?;
         self.due = None;
         offsets.iter().for_each(|(partition, next)| self.refused.forget(partition, *next));
         Ok(())
     }
-}
 
-impl Transactions {
     /// Commits without offsets: what is in it came from no partition.
     ///
     /// # Errors
     /// As [`Self::commit`].
     pub(super) fn commit_alone(&mut self) -> Result<(), Stuck> {
-        self.outlet.with(|producer| producer.commit_transaction(TIMEOUT)).map_err(stuck)?;
+        self.with(|producer| producer.commit_transaction(TIMEOUT))?;
         self.due = None;
         Ok(())
+    }
+
+    fn with(&self, call: impl FnOnce(&Producer) -> Result<(), TransactionError>) -> Result<(), Stuck> {
+        let none = || Stuck::Failed("transactions are librdkafka's alone".into());
+        self.outlet.with(call).ok_or_else(none)?.map_err(stuck)
     }
 }
 

@@ -1,22 +1,25 @@
-//! The Kafka sink: output records go to librdkafka as they are, copied once, and deliveries are counted per batch.
+//! The Kafka sink: output records go to a producer as they are, copied once, and deliveries are counted per batch. The
+//! producer is the direct path's or librdkafka's (`kafka/way.rs`).
 //!
 //! Each record carries the number of its delivery's tracker and its row; a report counts the tracker down and only a
-//! failure looks at the row. Order per partition is librdkafka's (an idempotent producer), so is retrying: a record is
+//! failure looks at the row. Order per partition is the producer's, which is idempotent, and so is retrying: a record is
 //! tried until the broker takes or refuses it.
 //!
 //! An [`Outlet`] is a producer with what is under way. Mostly a sink has its own; where the records of several sinks
 //! belong to one transaction, they share one.
 
+mod way;
+
 use std::{cell::RefCell, mem, rc::Rc, sync::Arc, time::Duration};
+
+use way::{Topic, Way};
 
 use super::{Contact, Outcome, Rejected, Settlement, Sink, SinkError, SinkStats, Ticket};
 use crate::{
     batch::Batch,
     config::Partitioning,
-    kafka::{
-        Delivered, ExtraHeaders, Failure, KafkaError, LineageWriter, Origin, ProduceError, Producer, Reach, Settings,
-        TopicHandle, is_lineage,
-    },
+    direct::Choice,
+    kafka::{ExtraHeaders, Failure, KafkaError, LineageWriter, Origin, ProduceError, Producer, Settings, is_lineage},
     output::{Op, Record},
 };
 
@@ -37,7 +40,7 @@ pub struct Outlet {
 }
 
 struct Inner {
-    producer: Producer,
+    way: Way,
     trackers: Trackers,
     settled: Vec<Settlement>,
 }
@@ -46,9 +49,9 @@ impl Outlet {
     /// Connects in the background.
     ///
     /// # Errors
-    /// A property that librdkafka refuses.
-    pub fn new(settings: &Settings) -> Result<Self, KafkaError> {
-        Ok(Self::of(Producer::new(settings)?, false))
+    /// A property that is refused.
+    pub fn new(settings: &Settings, client: &Choice) -> Result<Self, KafkaError> {
+        Ok(Self::of(Way::new(settings, client)?, false))
     }
 
     /// An outlet whose records belong to transactions, which its owner begins and commits.
@@ -56,18 +59,21 @@ impl Outlet {
     /// # Errors
     /// As [`Self::new`].
     pub fn transactional(settings: &Settings, id: &str) -> Result<Self, KafkaError> {
-        Ok(Self::of(Producer::transactional(settings, id)?, true))
+        Ok(Self::of(Way::Client(Producer::transactional(settings, id)?), true))
     }
 
-    fn of(producer: Producer, transactional: bool) -> Self {
+    fn of(way: Way, transactional: bool) -> Self {
         let trackers = Trackers { transactional, ..Trackers::default() };
-        let inner = Inner { producer, trackers, settled: Vec::new() };
+        let inner = Inner { way, trackers, settled: Vec::new() };
         Self { inner: Rc::new(RefCell::new(inner)) }
     }
 
-    /// Calls with the producer.
-    pub fn with<T>(&self, call: impl FnOnce(&Producer) -> T) -> T {
-        call(&self.inner.borrow().producer)
+    /// Calls with librdkafka's producer, which a transactional outlet has; `None` without.
+    pub fn with<T>(&self, call: impl FnOnce(&Producer) -> T) -> Option<T> {
+        match &self.inner.borrow().way {
+            Way::Client(producer) => Some(call(producer)),
+            Way::Direct(_) => None,
+        }
     }
 }
 
@@ -75,7 +81,7 @@ impl Outlet {
 pub struct KafkaSink {
     name: Arc<str>,
     /// Where records go that name no target; of the outlet's producer.
-    topic: TopicHandle,
+    topic: Topic,
     /// Records stay in the partition that they were read from.
     keeps_partitions: bool,
     /// Records say in headers where they were read, where they are to.
@@ -91,7 +97,7 @@ impl KafkaSink {
     /// A bad topic name.
     pub fn new(name: &str, topic: &str, outlet: Outlet, stats: Arc<SinkStats>) -> Result<Self, SinkError> {
         let failed = |reason: String| SinkError { sink: name.into(), reason };
-        let topic = outlet.inner.borrow_mut().producer.topic(topic.as_bytes()).map_err(failed)?;
+        let topic = outlet.inner.borrow_mut().way.topic(topic.as_bytes()).map_err(failed)?;
         Ok(Self { name: name.into(), topic, keeps_partitions: false, lineage: None, outlet, stats })
     }
 
@@ -138,14 +144,15 @@ impl KafkaSink {
         for record in records {
             produce(inner, tracker, Place { topic: self.topic, partition }, record);
         }
-        inner.trackers.close(tracker, &mut inner.settled);
+        inner.way.offer();
+        inner.trackers.close(tracker, 1, &mut inner.settled);
     }
 }
 
 /// Where a record goes that names no target, and the partition that it keeps there or anywhere.
 #[derive(Clone, Copy)]
 struct Place {
-    topic: TopicHandle,
+    topic: Topic,
     partition: Option<i32>,
 }
 
@@ -156,7 +163,7 @@ impl Inner {
             record.value = None;
         }
         // Most records name no target: the sink's own topic is not looked up again for each.
-        let topic = match record.target.map(|name| self.producer.topic(name)) {
+        let topic = match record.target.map(|name| self.way.topic(name)) {
             None => place.topic,
             Some(Ok(topic)) => topic,
             Some(Err(reason)) => return self.trackers.reject(tracker, record.row, &reason),
@@ -164,7 +171,7 @@ impl Inner {
         let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
         let opaque = Trackers::opaque(tracker, record.row);
         loop {
-            match self.producer.produce(topic, place.partition, &record, extra, opaque) {
+            match self.way.produce(topic, place.partition, &record, extra, opaque) {
                 Ok(()) => return self.trackers.sent(tracker, bytes),
                 Err(ProduceError::Full) => self.serve(FULL_WAIT),
                 Err(ProduceError::Rejected(reason)) => return self.trackers.reject(tracker, record.row, &reason),
@@ -174,8 +181,8 @@ impl Inner {
     }
 
     fn serve(&mut self, wait: Duration) {
-        let Self { producer, trackers, settled } = self;
-        producer.poll(wait, &mut |delivered| trackers.delivered(delivered, settled));
+        let Self { way, trackers, settled } = self;
+        way.poll(wait, &mut |opaques, outcome| trackers.ended(opaques, &outcome, settled));
     }
 }
 
@@ -184,10 +191,11 @@ impl Sink for KafkaSink {
         let inner = &mut *self.outlet.inner.borrow_mut();
         inner.serve(Duration::ZERO);
         let say = |reason: String| format!("sink `{}`: {reason}", self.name);
-        match inner.producer.reach() {
-            Reach::Reached => Contact::Made,
-            Reach::Waits(reason) => Contact::Waits(reason.map(say)),
-            Reach::Refused(reason) => Contact::Failed(say(reason)),
+        match inner.way.contact() {
+            Contact::Made => Contact::Made,
+            Contact::Waits(reason) => Contact::Waits(reason.map(say)),
+            Contact::Over(reason) => Contact::Over(say(reason)),
+            Contact::Failed(reason) => Contact::Failed(say(reason)),
         }
     }
 
@@ -260,8 +268,8 @@ struct Trackers {
 }
 
 impl Trackers {
-    fn opaque(tracker: u32, row: u32) -> usize {
-        ((u64::from(tracker) << 32) | u64::from(row)) as usize
+    fn opaque(tracker: u32, row: u32) -> u64 {
+        (u64::from(tracker) << 32) | u64::from(row)
     }
 
     fn open(&mut self, ticket: Ticket, sink: &Arc<str>, stats: &Arc<SinkStats>, partition: Option<i32>) -> u32 {
@@ -319,25 +327,29 @@ impl Trackers {
         }
     }
 
-    fn delivered(&mut self, delivered: Delivered, settled: &mut Vec<Settlement>) {
-        let (slot, row) = ((delivered.opaque as u64 >> 32) as u32, delivered.opaque as u32);
-        self.records = self.records.saturating_sub(1);
-        match delivered.outcome {
-            Ok(()) => {
-                if let Some(tracker) = self.slot(slot) {
-                    tracker.delivered += 1;
+    /// Records came to this end; those of one delivery mostly stand together.
+    fn ended(&mut self, opaques: &[u64], outcome: &Result<(), Failure>, settled: &mut Vec<Settlement>) {
+        for run in opaques.chunk_by(|one, next| one >> 32 == next >> 32) {
+            let slot = (run[0] >> 32) as u32;
+            self.records = self.records.saturating_sub(run.len());
+            match outcome {
+                Ok(()) => {
+                    if let Some(tracker) = self.slot(slot) {
+                        tracker.delivered += run.len();
+                    }
                 }
-            }
-            Err(Failure::Record(reason)) => {
-                self.reject(slot, row, &reason);
-                if self.transactional {
-                    return self.spoil(slot, settled);
+                Err(Failure::Record(reason)) => {
+                    run.iter().for_each(|opaque| self.reject(slot, *opaque as u32, reason));
+                    if self.transactional {
+                        self.spoil(slot, settled);
+                        continue;
+                    }
                 }
+                Err(Failure::Configuration(reason)) => self.end(slot, Ended::Failed, reason),
+                Err(Failure::Transient(reason)) => self.end(slot, Ended::Unknown, reason),
             }
-            Err(Failure::Configuration(reason)) => self.end(slot, Ended::Failed, &reason),
-            Err(Failure::Transient(reason)) => self.end(slot, Ended::Unknown, &reason),
+            self.close(slot, run.len() as u32, settled);
         }
-        self.close(slot, settled);
     }
 
     /// Settles a delivery with what is known of it. Its slot is not used again: reports for it are still to come.
@@ -349,11 +361,11 @@ impl Trackers {
         }
     }
 
-    /// One thing less to wait for; the last one settles the delivery.
-    fn close(&mut self, slot: u32, settled: &mut Vec<Settlement>) {
+    /// So many things less to wait for; the last one settles the delivery.
+    fn close(&mut self, slot: u32, things: u32, settled: &mut Vec<Settlement>) {
         let Some(place) = self.slots.get_mut(slot as usize) else { return };
         let Some(tracker) = place.as_mut() else { return };
-        tracker.open -= 1;
+        tracker.open = tracker.open.saturating_sub(things);
         if tracker.open > 0 {
             return;
         }
@@ -392,8 +404,14 @@ mod tests {
 
     const TICKET: Ticket = Ticket { batch: 7, sink: 0 };
 
-    fn report(slot: u32, row: u32, outcome: Result<(), Failure>) -> Delivered {
-        Delivered { opaque: Trackers::opaque(slot, row), outcome }
+    fn report(
+        trackers: &mut Trackers,
+        slot: u32,
+        row: u32,
+        outcome: Result<(), Failure>,
+        settled: &mut Vec<Settlement>,
+    ) {
+        trackers.ended(&[Trackers::opaque(slot, row)], &outcome, settled);
     }
 
     fn open(trackers: &mut Trackers, ticket: Ticket, stats: &Arc<SinkStats>) -> u32 {
@@ -405,11 +423,11 @@ mod tests {
         let (mut trackers, mut settled, stats) = (Trackers::default(), vec![], Arc::default());
         let slot = open(&mut trackers, TICKET, &stats);
         (0..3).for_each(|_| trackers.sent(slot, 10));
-        trackers.delivered(report(slot, 0, Ok(())), &mut settled);
-        trackers.delivered(report(slot, 1, Err(Failure::Record("too large".into()))), &mut settled);
-        trackers.close(slot, &mut settled);
+        report(&mut trackers, slot, 0, Ok(()), &mut settled);
+        report(&mut trackers, slot, 1, Err(Failure::Record("too large".into())), &mut settled);
+        trackers.close(slot, 1, &mut settled);
         assert_eq!(settled, []);
-        trackers.delivered(report(slot, 1, Err(Failure::Record("too large".into()))), &mut settled);
+        report(&mut trackers, slot, 1, Err(Failure::Record("too large".into())), &mut settled);
         let rejected = vec![Rejected { row: 1, reason: "sink `s`: too large".into() }];
         assert_eq!(settled, [Settlement { ticket: TICKET, outcome: Outcome::Rejected(rejected) }]);
         assert_eq!((trackers.records, trackers.bytes), (0, 0));
@@ -423,12 +441,12 @@ mod tests {
         let mut trackers = Trackers { transactional: true, ..Trackers::default() };
         let slot = open(&mut trackers, TICKET, &stats);
         (0..3).for_each(|_| trackers.sent(slot, 10));
-        trackers.close(slot, &mut settled);
-        trackers.delivered(report(slot, 1, Err(Failure::Record("too large".into()))), &mut settled);
+        trackers.close(slot, 1, &mut settled);
+        report(&mut trackers, slot, 1, Err(Failure::Record("too large".into())), &mut settled);
         let rejected = vec![Rejected { row: 1, reason: "sink `s`: too large".into() }];
         assert_eq!(settled, [Settlement { ticket: TICKET, outcome: Outcome::Rejected(rejected) }]);
         assert_ne!(open(&mut trackers, Ticket { batch: 8, sink: 0 }, &stats), slot);
-        trackers.delivered(report(slot, 0, Err(Failure::Transient("purged".into()))), &mut settled);
+        report(&mut trackers, slot, 0, Err(Failure::Transient("purged".into())), &mut settled);
         assert_eq!(settled.len(), 1);
     }
 
@@ -437,8 +455,8 @@ mod tests {
         let (mut trackers, mut settled, stats) = (Trackers::default(), vec![], Arc::default());
         let slot = trackers.open(TICKET, &Arc::from("s"), &stats, Some(7));
         trackers.sent(slot, 1);
-        trackers.close(slot, &mut settled);
-        trackers.delivered(report(slot, 0, Err(Failure::Configuration("unknown".into()))), &mut settled);
+        trackers.close(slot, 1, &mut settled);
+        report(&mut trackers, slot, 0, Err(Failure::Configuration("unknown".into())), &mut settled);
         let reason = "sink `s`: unknown (records keep partition 7, which their topic has to have)";
         assert_eq!(settled[0].outcome, Outcome::Failed(reason.into()));
     }
@@ -448,8 +466,8 @@ mod tests {
         let (mut trackers, mut settled, stats) = (Trackers::default(), vec![], Arc::default());
         let slot = open(&mut trackers, TICKET, &stats);
         trackers.sent(slot, 1);
-        trackers.close(slot, &mut settled);
-        trackers.delivered(report(slot, 0, Err(Failure::Configuration("no topic".into()))), &mut settled);
+        trackers.close(slot, 1, &mut settled);
+        report(&mut trackers, slot, 0, Err(Failure::Configuration("no topic".into())), &mut settled);
         assert_eq!(settled[0].outcome, Outcome::Failed("sink `s`: no topic".into()));
         assert_eq!(open(&mut trackers, Ticket { batch: 8, sink: 0 }, &stats), slot);
     }

@@ -176,6 +176,7 @@ impl<C: Client> Worker<C> {
             let contact = match self.client.greet().await {
                 Contact::Made => Contact::Made,
                 Contact::Waits(reason) => Contact::Waits(reason.map(|reason| self.desk.say(&reason))),
+                Contact::Over(reason) => Contact::Over(self.desk.say(&reason)),
                 Contact::Failed(reason) => Contact::Failed(self.desk.say(&reason)),
             };
             if let Contact::Waits(Some(reason)) | Contact::Failed(reason) = &contact {

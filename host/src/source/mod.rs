@@ -16,11 +16,12 @@ use std::{
 
 use crate::{
     batch::Batch,
+    direct::{Choice, Fetcher, Remainder},
     kafka::{Consumer, Event, KafkaError, Message, Partition, Producer, Settings, StartAt, TransactionError, Trouble},
 };
 
 mod gather;
-use gather::Gather;
+use gather::{Gather, Gathered, Lots};
 
 /// When a batch is due. The first condition that is met counts.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +37,8 @@ pub struct BatchPolicy {
 /// What the source needs to know.
 #[derive(Clone, Debug)]
 pub struct SourceSettings {
+    /// Who fetches records. The group is librdkafka's either way.
+    pub client: Choice,
     pub kafka: Settings,
     pub topics: Vec<String>,
     pub group: String,
@@ -69,23 +72,51 @@ pub enum SourceEvent {
 pub struct Source {
     consumer: Rc<Consumer>,
     start: StartAt,
-    gather: Gather,
+    feed: Feed,
     assigned: HashMap<Partition, Assignment>,
     epochs: u64,
     noted: Vec<Event>,
 }
 
+/// Where records come from.
+enum Feed {
+    /// Messages of the consumer.
+    Client(Gather),
+    /// The consumer is there for the group alone.
+    Direct(Fetcher, Lots<Remainder>),
+}
+
+impl Feed {
+    fn new(settings: &SourceSettings) -> Result<Self, KafkaError> {
+        let fetcher = settings.client.start("fetch records", |ground| Fetcher::start(&settings.kafka, ground))?;
+        Ok(match fetcher {
+            Some(fetcher) => Self::Direct(fetcher, Lots::new(settings.batch)),
+            None => Self::Client(Gather::new(settings.batch)),
+        })
+    }
+}
+
 impl Source {
+    /// Whether a source may be made of these settings. Connects to nothing.
+    ///
+    /// # Errors
+    /// The direct path is asked for what it does not do.
+    pub fn check(settings: &SourceSettings) -> Result<(), KafkaError> {
+        settings.client.start("fetch records", |_| Fetcher::check(&settings.kafka)).map(drop)
+    }
+
     /// Connects in the background.
     ///
     /// # Errors
     /// A property that librdkafka does not know, or a value that it refuses.
     pub fn new(settings: &SourceSettings) -> Result<Self, KafkaError> {
-        let consumer = Consumer::new(&settings.kafka, &settings.group, &settings.topics)?;
+        let feed = Feed::new(settings)?;
+        let fetches = matches!(feed, Feed::Client(_));
+        let consumer = Consumer::new(&settings.kafka, &settings.group, &settings.topics, fetches)?;
         Ok(Self {
             consumer: Rc::new(consumer),
             start: settings.start,
-            gather: Gather::new(settings.batch),
+            feed,
             assigned: HashMap::new(),
             epochs: 0,
             noted: Vec::new(),
@@ -94,7 +125,10 @@ impl Source {
 
     /// Changes when a batch is due, and where to start in a partition that is assigned from now on and has no offset.
     pub fn steer(&mut self, batch: BatchPolicy, start: StartAt) {
-        self.gather.set_policy(batch);
+        match &mut self.feed {
+            Feed::Client(gather) => gather.lots().set_policy(batch),
+            Feed::Direct(_, lots) => lots.set_policy(batch),
+        }
         self.start = start;
     }
 
@@ -110,7 +144,14 @@ impl Source {
                 Event::Revoked { partitions, lost } => {
                     let partitions: Vec<_> =
                         partitions.iter().filter_map(|partition| self.assigned.remove(partition)).collect();
-                    self.gather.forget(partitions.iter().map(|assignment| assignment.epoch));
+                    let epochs = partitions.iter().map(|assignment| assignment.epoch);
+                    match &mut self.feed {
+                        Feed::Client(gather) => gather.change().forget(epochs),
+                        Feed::Direct(fetcher, lots) => {
+                            fetcher.remove(epochs.clone());
+                            lots.forget(epochs);
+                        }
+                    }
                     SourceEvent::Revoked { partitions, lost }
                 }
                 Event::CommitFailed(error) => SourceEvent::CommitFailed(error),
@@ -129,32 +170,44 @@ impl Source {
         self.consumer.unassign(&partitions)
     }
 
-    /// Takes what librdkafka has fetched, waiting up to `wait` for a first message, or less where a batch is due
+    /// Takes what was fetched, waiting up to `wait` for a first message, or less where a batch is due
     /// earlier.
     ///
     /// # Errors
     /// A partition cannot be read on: the lane starts over.
     pub fn receive(&mut self, wait: Duration) -> Result<(), KafkaError> {
         let now = Instant::now();
-        let wait = self.gather.due_in(now).map_or(wait, |due| wait.min(due));
-        let (gather, mut failed) = (&mut self.gather, None);
-        self.consumer.receive(gather.room(), wait, &mut |message: Message| match message.error() {
-            None => gather.push(message, now),
-            Some(error) => failed = Some(error),
-        });
-        failed.map_or(Ok(()), Err)
+        match &mut self.feed {
+            Feed::Client(gather) => {
+                let wait = gather.lots().due_in(now).map_or(wait, |due| wait.min(due));
+                let mut failed = None;
+                self.consumer.receive(gather.room(), wait, &mut |message: Message| match message.error() {
+                    None => gather.push(message, now),
+                    Some(error) => failed = Some(error),
+                });
+                failed.map_or(Ok(()), Err)
+            }
+            Feed::Direct(fetcher, lots) => {
+                let wait = lots.due_in(now).map_or(wait, |due| wait.min(due));
+                let received = fetcher.receive(wait, &mut |chunk| lots.push(chunk, now));
+                received.map_err(|reason| KafkaError::new("fetch", reason))
+            }
+        }
     }
 
     /// The next batch that is due, the longest waiting first.
     pub fn next_batch(&mut self) -> Option<Batch> {
-        let gathered = self.gather.next_due(Instant::now())?;
-        Some(Batch {
-            topic: gathered.topic,
-            partition: gathered.partition,
-            epoch: gathered.epoch,
-            bytes: gathered.bytes,
-            rows: Rc::new(self.consumer.rows(gathered.messages)),
-        })
+        let now = Instant::now();
+        match &mut self.feed {
+            Feed::Client(gather) => {
+                let Gathered { topic, partition, epoch, rows, bytes } = gather.lots().next_due(now)?;
+                Some(Batch { topic, partition, epoch, bytes, rows: Rc::new(self.consumer.rows(rows)) })
+            }
+            Feed::Direct(_, lots) => {
+                let Gathered { topic, partition, epoch, rows, bytes } = lots.next_due(now)?;
+                Some(Batch { topic, partition, epoch, bytes, rows })
+            }
+        }
     }
 
     /// Commits next offsets: in the background, or waiting for the answer.
@@ -190,7 +243,10 @@ impl Source {
 
     /// The offset of the next record to come, as of the last fetch.
     pub fn end(&self, partition: &Partition) -> Option<i64> {
-        self.consumer.end(partition)
+        match &self.feed {
+            Feed::Client(_) => self.consumer.end(partition),
+            Feed::Direct(fetcher, _) => fetcher.end(self.assigned.get(partition)?.epoch),
+        }
     }
 
     fn take_up(&mut self, partitions: &[Partition]) -> Result<Vec<Assignment>, KafkaError> {
@@ -205,8 +261,17 @@ impl Source {
             .collect();
         for assignment in &assignments {
             let Partition { topic, partition } = &assignment.partition;
-            self.gather.expect(Arc::clone(topic), *partition, assignment.epoch);
+            let (topic, epoch) = (Arc::clone(topic), assignment.epoch);
+            match &mut self.feed {
+                Feed::Client(gather) => gather.change().expect(topic, *partition, epoch),
+                Feed::Direct(_, lots) => lots.expect(topic, *partition, epoch),
+            }
             self.assigned.insert(assignment.partition.clone(), assignment.clone());
+        }
+        if let Feed::Direct(fetcher, _) = &self.feed {
+            // Every begin is known: see `Consumer::assign`.
+            let begins = assignments.iter().filter_map(|it| Some((it.epoch, it.partition.clone(), it.begins?)));
+            fetcher.add(begins);
         }
         Ok(assignments)
     }

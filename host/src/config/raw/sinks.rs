@@ -11,6 +11,7 @@ use crate::{
         choices::{Command, OneOf},
         names::{Addresses, Topic},
         numbers::{Count, Size, Switch, Time},
+        pipeline::Client,
         sinks::{Partitioning, TTL_MAX_MS, Versions},
         template::Template,
         value::{At, Filled, Plain, Value},
@@ -60,6 +61,10 @@ pub(in crate::config) struct RawKafkaSink {
     /// which `wasmill verify` compares by. Dead letters say it by headers of their own.
     #[schemars(extend("default" = false))]
     pub(in crate::config) lineage: Option<Value<Switch>>,
+    /// Who sends the records: `direct` (Kafka's protocol without librdkafka, at a fraction of the CPU), `librdkafka`, or
+    /// `auto`: `direct` where it does all that `properties` ask for; under `delivery: exactly-once` always librdkafka.
+    #[schemars(extend("default" = "auto"))]
+    pub(in crate::config) client: Option<Value<OneOf<Client>>>,
     /// Any property of librdkafka's producer by name, but those that other keys set or that delivery hangs on.
     pub(in crate::config) properties: Option<At<BTreeMap<String, Value<Plain>>>>,
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::*;
 use crate::{
     config::{
-        BatchPolicy, Bucket, BulkPolicy, DeadLetter, Delivery, ElasticsearchAuth, ElasticsearchSink, Errors, Grants,
-        KafkaSink, KafkaSource, KeyValue, KeyValuePlace, ModuleRef, ModuleSpec, Partitioning, Pipeline, Properties,
-        RedisCommand, Sink, Start, Template, Versions,
+        BatchPolicy, Bucket, BulkPolicy, Client, DeadLetter, Delivery, ElasticsearchAuth, ElasticsearchSink, Errors,
+        Grants, KafkaSink, KafkaSource, KeyValue, KeyValuePlace, ModuleRef, ModuleSpec, Partitioning, Pipeline,
+        Properties, RedisCommand, Sink, Start, Template, Versions,
     },
     limits::Limits,
     output::Op,
@@ -42,6 +42,7 @@ fn the_smallest_file_takes_every_default() {
             start: Start::Earliest,
             batch: BatchPolicy { records: 1000, bytes: 1 << 20, linger: Duration::from_millis(20) },
             lanes: 1,
+            client: Client::Auto,
             properties: Properties::default(),
         },
         module: ModuleSpec {

@@ -64,6 +64,7 @@ impl Check<'_> {
         let topic = self.required(raw.node, "topic", &raw.topic).map(|topic| topic.0);
         let partition = self.optional(&raw.partition).map(|partition| partition.0).unwrap_or_default();
         let lineage = self.optional(&raw.lineage).is_some_and(|lineage| lineage.0);
+        let client = self.optional(&raw.client).map(|client| client.0).unwrap_or_default();
         let mut properties = self.producer_properties(raw.properties.as_ref());
         let brokers = match &raw.brokers {
             Some(brokers) => self.brokers(brokers),
@@ -72,7 +73,7 @@ impl Check<'_> {
                 source.brokers.clone()
             }),
         };
-        Some(KafkaSink { brokers: brokers?, topic: topic?, partition, lineage, properties })
+        Some(KafkaSink { brokers: brokers?, topic: topic?, partition, lineage, client, properties })
     }
 
     pub(super) fn brokers(&mut self, raw: &At<Vec<Value<Addresses>>>) -> Option<Vec<String>> {

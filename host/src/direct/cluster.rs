@@ -1,0 +1,100 @@
+//! Where the brokers are, and who leads which partition.
+
+use std::{collections::HashMap, time::Duration};
+
+use bytes::Bytes;
+use rand::seq::{IndexedRandom as _, IteratorRandom as _, SliceRandom as _};
+
+use super::{
+    api::{self, Leader, Metadata},
+    connection::{Address, Connection, ConnectionError},
+};
+
+/// For an answer about the cluster.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// As of the last answer.
+#[derive(Debug)]
+pub(super) struct Cluster {
+    bootstrap: Vec<Address>,
+    pub(super) client: String,
+    brokers: HashMap<i32, Address>,
+    topics: HashMap<String, Vec<Leader>>,
+}
+
+impl Cluster {
+    pub(super) fn new(bootstrap: Vec<Address>, client: String) -> Self {
+        Self { bootstrap, client, brokers: HashMap::new(), topics: HashMap::new() }
+    }
+
+    /// A broker, whichever: another one each time, since one may be down.
+    pub(super) fn any(&self) -> Option<Address> {
+        let brokers = self.brokers.values().choose(&mut rand::rng());
+        brokers.or_else(|| self.bootstrap.choose(&mut rand::rng())).cloned()
+    }
+
+    pub(super) fn knows(&self, broker: i32) -> bool {
+        self.brokers.contains_key(&broker)
+    }
+
+    pub(super) fn address(&self, broker: i32) -> Option<&Address> {
+        self.brokers.get(&broker)
+    }
+
+    /// Who leads a partition now; `None` where nobody does, or it is not known.
+    pub(super) fn leader(&self, topic: &str, partition: i32) -> Option<Leader> {
+        let leaders = self.topics.get(topic)?;
+        let leader = leaders.get(usize::try_from(partition).ok()?)?;
+        (leader.broker >= 0 && self.brokers.contains_key(&leader.broker)).then_some(*leader)
+    }
+
+    /// Takes in an answer. What it does not speak of stays.
+    pub(super) fn learn(&mut self, metadata: &Metadata) {
+        let brokers = metadata.brokers.iter().filter_map(|broker| {
+            let port = u16::try_from(broker.port).ok()?;
+            Some((broker.id, (broker.host.clone(), port)))
+        });
+        self.brokers = brokers.collect();
+        for topic in metadata.topics.iter().filter(|topic| topic.code.is_none()) {
+            self.topics.insert(topic.name.clone(), topic.leaders.clone());
+        }
+    }
+
+    /// Asks the cluster about topics, whoever of it answers first; `create` lets brokers make topics that are not there,
+    /// where they are configured to.
+    pub(super) fn ask(
+        &self,
+        topics: Vec<String>,
+        create: bool,
+    ) -> impl Future<Output = Result<Metadata, ConnectionError>> + use<> {
+        let mut known: Vec<Address> = self.brokers.values().cloned().collect();
+        known.shuffle(&mut rand::rng());
+        known.extend(self.bootstrap.iter().cloned());
+        let client = self.client.clone();
+        async move {
+            let mut said = ConnectionError::Broken("no broker is known".into());
+            for address in known {
+                match ask_one(&address, &client, &topics, create).await {
+                    Ok(metadata) => return Ok(metadata),
+                    // It says more than that another one is down.
+                    Err(_) if matches!(said, ConnectionError::Unfit { .. }) => {}
+                    Err(error) => said = error,
+                }
+            }
+            Err(said)
+        }
+    }
+}
+
+async fn ask_one(
+    address: &Address,
+    client: &str,
+    topics: &[String],
+    create: bool,
+) -> Result<Metadata, ConnectionError> {
+    let connection = Connection::open(address, client).await?;
+    let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
+    let body = Bytes::from(api::metadata_request(&topics, create));
+    let answer = connection.call(api::METADATA, vec![body], PATIENCE).await?;
+    api::metadata(&answer).map_err(|error| ConnectionError::Broken(error.to_string()))
+}

@@ -1,0 +1,120 @@
+//! A broker of a test's own, which answers as it is told.
+
+use std::sync::{Arc, Mutex};
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    runtime::Runtime,
+};
+
+use super::{
+    api,
+    choice::{Ground, Unfit},
+    wire::{Reader, Write as _},
+};
+use crate::kafka::Settings;
+
+/// Answers a request, by its key and body; none: the connection breaks.
+type Answer = Box<dyn FnMut(i16, &[u8]) -> Option<Vec<u8>> + Send>;
+
+/// It leads the one partition of every topic.
+pub(super) struct Fake {
+    pub(super) settings: Settings,
+    pub(super) ground: Ground,
+    _runtime: Runtime,
+}
+
+impl Fake {
+    /// `answer` is asked for all but `ApiVersions`, `Metadata` and `InitProducerId`; what is understood is up to `newest`.
+    pub(super) fn start(newest: i16, answer: impl FnMut(i16, &[u8]) -> Option<Vec<u8>> + Send + 'static) -> Self {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let answer: Arc<Mutex<Answer>> = Arc::new(Mutex::new(Box::new(answer)));
+        runtime.spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, port, newest, Arc::clone(&answer)));
+            }
+        });
+        let properties = [("retry.backoff.ms", "1"), ("retry.backoff.max.ms", "5")];
+        let properties = properties.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        let settings = Settings { brokers: vec![format!("127.0.0.1:{port}")], properties };
+        let ground = Ground { runtime: runtime.handle().clone(), unfit: Unfit::default() };
+        Self { settings, ground, _runtime: runtime }
+    }
+}
+
+async fn serve(mut stream: TcpStream, port: u16, newest: i16, answer: Arc<Mutex<Answer>>) {
+    while let Ok(length) = stream.read_u32().await {
+        let mut request = vec![0; length as usize];
+        if stream.read_exact(&mut request).await.is_err() {
+            return;
+        }
+        let mut reader = Reader::new(&request);
+        let (key, _version) = (reader.i16().expect("a key"), reader.i16().expect("a version"));
+        let correlation = reader.i32().expect("a number");
+        reader.nullable_text().expect("a client");
+        let body = &request[reader.at()..];
+        let said = match key {
+            key if key == api::API_VERSIONS.key => Some(versions(newest)),
+            key if key == api::METADATA.key => Some(metadata(port, body)),
+            key if key == api::INIT_PRODUCER_ID.key => Some(identity()),
+            key => (answer.lock().expect("no panic"))(key, body),
+        };
+        let Some(said) = said else { return };
+        let mut bytes = Vec::new();
+        bytes.i32(said.len() as i32 + 4);
+        bytes.i32(correlation);
+        bytes.extend(said);
+        if stream.write_all(&bytes).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn versions(newest: i16) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    bytes.i16(0);
+    bytes.len_of(23);
+    for key in 0..23 {
+        [key, 0, newest].into_iter().for_each(|number| bytes.i16(number));
+    }
+    bytes
+}
+
+fn metadata(port: u16, body: &[u8]) -> Vec<u8> {
+    let mut reader = Reader::new(body);
+    let topics: Vec<&str> = (0..reader.len().expect("topics")).map(|_| reader.text().expect("a name")).collect();
+    let mut bytes = Vec::new();
+    bytes.i32(0);
+    bytes.len_of(1);
+    bytes.i32(0);
+    bytes.text("127.0.0.1");
+    bytes.i32(port.into());
+    bytes.nullable_text(None);
+    bytes.nullable_text(None);
+    bytes.i32(0);
+    bytes.len_of(topics.len());
+    for topic in topics {
+        bytes.i16(0);
+        bytes.text(topic);
+        bytes.i8(0);
+        bytes.len_of(1);
+        bytes.i16(0);
+        [0, 0, 0].into_iter().for_each(|number| bytes.i32(number));
+        (0..3).for_each(|_| bytes.len_of(0));
+    }
+    bytes
+}
+
+/// Producer 7, epoch 0.
+fn identity() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    bytes.i32(0);
+    bytes.i16(0);
+    bytes.i64(7);
+    bytes.i16(0);
+    bytes
+}

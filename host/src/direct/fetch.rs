@@ -1,0 +1,172 @@
+//! Fetching: record batches of the partitions in a lane's hands, ahead of it, within a bound.
+//!
+//! One task for a lane. A broker has one request under way at a time, for all partitions that it leads; its answer is
+//! cut into chunks (rows of one partition, in the memory of the answer) that the lane takes from a queue. Nothing more is
+//! asked for while `queued.max.messages.kbytes` of chunks wait. The group's protocol is not spoken here: assignments
+//! come as [`Fetcher::add`] and [`Fetcher::remove`], each under the epoch of its assignment.
+
+mod task;
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use parking_lot::Mutex;
+use tokio::sync::{Notify, mpsc};
+
+use super::{
+    choice::Ground,
+    options::{FetchOptions, Unsupported},
+    records::Row,
+};
+use crate::kafka::{Partition, Settings};
+
+/// Commands on their way to the task, which takes each as it comes: there is one for a rebalance.
+const COMMANDS: usize = 64;
+
+/// Rows of one partition in offset order, in fetched memory.
+#[derive(Debug)]
+pub struct Chunk {
+    pub epoch: u64,
+    pub(super) rows: Vec<Row>,
+    pub(super) data: Bytes,
+    /// Given back when the lane has no more of it to take.
+    _queued: Queued,
+}
+
+/// Bytes that count as queued.
+#[derive(Debug)]
+struct Queued {
+    bytes: usize,
+    shared: Arc<Shared>,
+}
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        self.shared.queued.fetch_sub(self.bytes, SeqCst);
+        self.shared.room.notify_one();
+    }
+}
+
+/// What task and lane both see.
+#[derive(Debug, Default)]
+struct Shared {
+    queued: AtomicUsize,
+    /// Told when `queued` shrinks.
+    room: Notify,
+    /// By epoch: the offset behind the last record that can be read.
+    ends: Mutex<HashMap<u64, i64>>,
+}
+
+impl Shared {
+    fn queue(self: &Arc<Self>, bytes: usize) -> Queued {
+        self.queued.fetch_add(bytes, SeqCst);
+        Queued { bytes, shared: Arc::clone(self) }
+    }
+}
+
+/// A partition to be read.
+#[derive(Clone, Debug)]
+struct Begin {
+    epoch: u64,
+    partition: Partition,
+    offset: i64,
+}
+
+#[derive(Debug)]
+enum Command {
+    Add(Vec<Begin>),
+    Remove(Vec<u64>),
+}
+
+/// What the task has for its lane.
+#[derive(Debug)]
+enum News {
+    Chunk(Chunk),
+    /// A partition cannot be read on; nothing comes behind it.
+    Failed(String),
+}
+
+/// See the module's documentation. Dropping it ends the task.
+pub struct Fetcher {
+    commands: mpsc::Sender<Command>,
+    news: Receiver<News>,
+    shared: Arc<Shared>,
+}
+
+impl Fetcher {
+    /// Starts the task. Connecting goes on in the background.
+    ///
+    /// # Errors
+    /// Properties that only librdkafka understands.
+    pub fn start(settings: &Settings, ground: &Ground) -> Result<Self, Unsupported> {
+        let options = FetchOptions::of(settings)?;
+        let (commands, orders) = mpsc::channel(COMMANDS);
+        #[allow(clippy::disallowed_methods, reason = "bounded in bytes, by what `Shared::queued` counts")]
+        let (to_lane, news): (Sender<News>, _) = crossbeam_channel::unbounded();
+        let shared = Arc::new(Shared::default());
+        ground.runtime.spawn(task::run(options, orders, to_lane, Arc::clone(&shared), ground.unfit.clone()));
+        Ok(Self { commands, news, shared })
+    }
+
+    /// Whether one may be started. Connects to nothing.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn check(settings: &Settings) -> Result<(), Unsupported> {
+        FetchOptions::of(settings).map(drop)
+    }
+
+    /// Reads a partition from an offset on. Not to be called from an async task.
+    pub fn add(&self, partitions: impl Iterator<Item = (u64, Partition, i64)>) {
+        let begins = partitions.map(|(epoch, partition, offset)| Begin { epoch, partition, offset });
+        // Without a task the next `receive` says so.
+        self.commands.blocking_send(Command::Add(begins.collect())).ok();
+    }
+
+    /// Reads partitions no more. Chunks of theirs may still come. Not to be called from an async task.
+    pub fn remove(&self, epochs: impl Iterator<Item = u64>) {
+        let epochs: Vec<u64> = epochs.collect();
+        let mut ends = self.shared.ends.lock();
+        epochs.iter().for_each(|epoch| {
+            ends.remove(epoch);
+        });
+        drop(ends);
+        self.commands.blocking_send(Command::Remove(epochs)).ok();
+    }
+
+    /// The offset of the next record to come, as of the last fetch.
+    pub fn end(&self, epoch: u64) -> Option<i64> {
+        self.shared.ends.lock().get(&epoch).copied()
+    }
+
+    /// Waits up to `wait` for a first chunk, and takes what is there.
+    ///
+    /// # Errors
+    /// A partition cannot be read on, in words.
+    pub fn receive(&self, wait: Duration, into: &mut dyn FnMut(Chunk)) -> Result<(), String> {
+        let mut news = match self.news.recv_timeout(wait) {
+            Ok(news) => Some(news),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => return Err("the fetching task ended".into()),
+        };
+        while let Some(one) = news {
+            match one {
+                News::Chunk(chunk) => into(chunk),
+                News::Failed(reason) => return Err(reason),
+            }
+            news = self.news.try_recv().ok();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+use std::sync::Arc;
+
+use super::*;
+use crate::{
+    direct::{
+        api,
+        compression::Codec,
+        fake::Fake,
+        records::{Builder, Sequence},
+        wire::{Reader, Write as _},
+    },
+    kafka::Partition,
+};
+
+/// An answer about partition 0 of `t`.
+fn answer(code: i16, aborted: &[(i64, i64)], records: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    bytes.i32(0);
+    bytes.i16(0);
+    bytes.i32(0);
+    bytes.len_of(1);
+    bytes.text("t");
+    bytes.len_of(1);
+    bytes.i32(0);
+    bytes.i16(code);
+    [100, 100, 0].into_iter().for_each(|offset| bytes.i64(offset));
+    bytes.len_of(aborted.len());
+    aborted.iter().for_each(|(producer, first)| {
+        bytes.i64(*producer);
+        bytes.i64(*first);
+    });
+    bytes.i32(-1);
+    bytes.len_of(records.len());
+    bytes.extend_from_slice(records);
+    bytes
+}
+
+/// A batch of records with these values, under a producer, with attributes.
+fn batch(offset: i64, producer: i64, attributes: i16, records: &[(&[u8], &str)]) -> Vec<u8> {
+    let mut builder = Builder::with(Vec::new());
+    for (key, value) in records {
+        assert!(builder.push(9, Some(key), Some(value.as_bytes()), |_| {}, usize::MAX));
+    }
+    let sequence = Sequence { producer, epoch: 0, first: 0 };
+    let mut bytes = builder.finish(Codec::None, sequence).expect("a batch").0;
+    bytes[..8].copy_from_slice(&offset.to_be_bytes());
+    bytes[21..23].copy_from_slice(&attributes.to_be_bytes());
+    let checksum = crc32c::crc32c(&bytes[21..]);
+    bytes[17..21].copy_from_slice(&checksum.to_be_bytes());
+    bytes
+}
+
+/// The offset that a request asks for.
+fn asked(body: &[u8]) -> i64 {
+    let mut reader = Reader::new(body);
+    reader.take(4 + 4 + 4 + 4 + 1 + 4 + 4).expect("limits");
+    assert_eq!((reader.len(), reader.text(), reader.len()), (Ok(1), Ok("t"), Ok(1)));
+    reader.take(8).expect("a partition and its leader's epoch");
+    reader.i64().expect("an offset")
+}
+
+fn fetcher(fake: &Fake, offset: i64) -> Fetcher {
+    let fetcher = Fetcher::start(&fake.settings, &fake.ground).expect("a fetcher");
+    let partition = Partition { topic: Arc::from("t"), partition: 0 };
+    fetcher.add([(1, partition, offset)].into_iter());
+    fetcher
+}
+
+/// Offsets and values, until there are so many, or why there are not.
+fn read(fetcher: &Fetcher, count: usize) -> Result<Vec<(i64, String)>, String> {
+    let mut read = Vec::new();
+    while read.len() < count {
+        fetcher.receive(Duration::from_secs(1), &mut |chunk| {
+            for row in &chunk.rows {
+                let value = row.value(&chunk.data).expect("a value");
+                read.push((row.offset, String::from_utf8(value.to_vec()).expect("text")));
+            }
+        })?;
+    }
+    Ok(read)
+}
+
+const TRANSACTIONAL: i16 = 1 << 4;
+const CONTROL: i16 = TRANSACTIONAL | 1 << 5;
+const ABORT: &[u8] = &[0, 0, 0, 0];
+const COMMIT: &[u8] = &[0, 0, 0, 1];
+
+#[test]
+fn records_of_aborted_transactions_are_left_out_and_those_behind_them_are_not() {
+    let fake = Fake::start(11, |_, body| {
+        let log = [
+            batch(0, 1, TRANSACTIONAL, &[(b"k", "aborted")]),
+            batch(1, 2, TRANSACTIONAL, &[(b"k", "of another")]),
+            batch(2, 1, TRANSACTIONAL, &[(b"k", "aborted too")]),
+            batch(3, 1, CONTROL, &[(ABORT, "")]),
+            batch(4, 1, TRANSACTIONAL, &[(b"k", "of the next")]),
+            batch(5, 2, CONTROL, &[(COMMIT, "")]),
+            batch(6, 1, CONTROL, &[(COMMIT, "")]),
+            // Compaction took away all but what remembers the sequence, and some offsets.
+            batch(7, 1, CONTROL, &[]),
+            batch(20, 3, 0, &[(b"k", "behind a gap")]),
+        ];
+        let from = asked(body);
+        Some(if from == 0 { answer(0, &[(1, 0)], &log.concat()) } else { answer(0, &[], &[]) })
+    });
+    let fetcher = fetcher(&fake, 0);
+    let expected = [(1, "of another"), (4, "of the next"), (20, "behind a gap")];
+    let expected: Vec<_> = expected.iter().map(|(offset, value)| (*offset, (*value).to_owned())).collect();
+    assert_eq!(read(&fetcher, 3), Ok(expected));
+    assert_eq!(fetcher.end(1), Some(100));
+}
+
+#[test]
+fn an_offset_that_is_gone_leads_to_the_earliest_and_one_in_a_batch_to_its_rest() {
+    const OUT_OF_RANGE: i16 = 1;
+    let fake = Fake::start(11, |key, body| {
+        if key == api::LIST_OFFSETS.key {
+            let mut bytes = Vec::new();
+            bytes.i32(0);
+            bytes.len_of(1);
+            bytes.text("t");
+            bytes.len_of(1);
+            bytes.i32(0);
+            bytes.i16(0);
+            [-1, 41].into_iter().for_each(|number| bytes.i64(number));
+            bytes.i32(0);
+            return Some(bytes);
+        }
+        let records = batch(40, -1, 0, &[(b"k", "gone"), (b"k", "first"), (b"k", "second")]);
+        Some(match asked(body) {
+            5 => answer(OUT_OF_RANGE, &[], &[]),
+            41 => answer(0, &[], &records),
+            _ => answer(0, &[], &[]),
+        })
+    });
+    assert_eq!(read(&fetcher(&fake, 5), 2), Ok(vec![(41, "first".into()), (42, "second".into())]));
+}
+
+#[test]
+fn connections_that_break_and_leaders_that_change_are_asked_again() {
+    const NOT_LEADER: i16 = 6;
+    const FENCED: i16 = 74;
+    let mut answers = [None, Some(NOT_LEADER), Some(FENCED)].into_iter();
+    let fake = Fake::start(11, move |_, body| {
+        assert!(matches!(asked(body), 0 | 1));
+        let records = batch(0, -1, 0, &[(b"k", "there")]);
+        match answers.next() {
+            Some(wrong) => wrong.map(|code| answer(code, &[], &[])),
+            None if asked(body) == 0 => Some(answer(0, &[], &records)),
+            None => Some(answer(0, &[], &[])),
+        }
+    });
+    assert_eq!(read(&fetcher(&fake, 0), 1), Ok(vec![(0, "there".into())]));
+}
+
+#[test]
+fn records_in_an_old_format_are_left_to_librdkafka_and_damaged_ones_are_said() {
+    let records = |change: fn(&mut Vec<u8>)| {
+        let mut bytes = batch(0, -1, 0, &[(b"k", "value")]);
+        change(&mut bytes);
+        Fake::start(11, move |_, _| Some(answer(0, &[], &bytes)))
+    };
+    let next = |fake: &Fake| {
+        let choice = crate::direct::Choice::Auto(fake.ground.clone());
+        choice.start("fetch records", |_| Fetcher::check(&fake.settings)).expect("a choice")
+    };
+    // An old record may be shorter than the head of a batch.
+    let old = records(|bytes| {
+        bytes[16] = 1;
+        bytes.truncate(40);
+    });
+    let said = read(&fetcher(&old, 0), 1).expect_err("refused");
+    assert!(said.contains("format v1"), "{said}");
+    assert_eq!(next(&old), None);
+
+    let damaged = records(|bytes| bytes[70] ^= 1);
+    let said = read(&fetcher(&damaged, 0), 1).expect_err("refused");
+    assert!(said.contains("t[0]: a batch whose checksum is wrong"), "{said}");
+    assert_eq!(next(&damaged), Some(()), "which another client does not help");
+}

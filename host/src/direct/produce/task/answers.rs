@@ -1,0 +1,244 @@
+//! What the brokers' answers mean for the batches under way.
+
+use std::collections::{BTreeSet, HashMap};
+
+use tokio::time::Instant;
+
+use super::{Done, Identity, Place, REFRESH, Task, keep};
+use crate::{
+    direct::{
+        api::{self, Code, Metadata},
+        connection::{Connection, ConnectionError},
+        produce::{DirectContact, Shared},
+    },
+    kafka::{self, Failure},
+};
+
+impl Task {
+    pub(super) fn take(&mut self, done: Done) {
+        let now = Instant::now();
+        match done {
+            Done::Metadata { asked, answer } => {
+                self.refreshing = false;
+                match answer {
+                    Ok(metadata) => self.learn(&asked, &metadata, now),
+                    Err(error) => {
+                        self.wanted.extend(asked);
+                        self.in_vain += 1;
+                        self.refresh_at = now + self.pause(self.in_vain);
+                        self.not_reached(&error);
+                    }
+                }
+            }
+            Done::Identity(Ok((producer, epoch))) => {
+                self.generation += 1;
+                self.identifying = false;
+                self.identity = Some(Identity { producer, epoch, generation: self.generation });
+            }
+            Done::Identity(Err(reason)) => {
+                tracing::debug!(reason, "no producer id yet");
+                self.identifying = false;
+                self.identify_at = now + self.options.common.backoff;
+            }
+            Done::Opened { broker, connection } => self.opened(broker, connection, now),
+            Done::Produced { broker, sent, answer } => {
+                if let Some(link) = self.links.get_mut(&broker) {
+                    link.requests = link.requests.saturating_sub(1);
+                }
+                // Of what was given up meanwhile, nobody asks any more.
+                let asked = |(place, turn): &(Place, u64)| {
+                    self.flows.get(place).is_some_and(|flow| flow.under_way && flow.turn == *turn)
+                };
+                let places: Vec<Place> = sent.into_iter().filter(asked).map(|(place, _)| place).collect();
+                let answer = answer.map_err(|error| error.to_string());
+                match answer.and_then(|answer| api::produce(&answer).map_err(|error| error.to_string())) {
+                    Ok(produced) => self.settle(places, &produced, now),
+                    Err(reason) => {
+                        tracing::debug!(broker, reason, "produce");
+                        if let Some(link) = self.links.get_mut(&broker) {
+                            link.connection = None;
+                        }
+                        places.iter().for_each(|place| self.again(*place, now));
+                    }
+                }
+            }
+        }
+    }
+
+    fn opened(&mut self, broker: i32, connection: Result<Connection, ConnectionError>, now: Instant) {
+        let failures = self.links.get(&broker).map_or(0, |link| link.failures);
+        let pause = self.pause(failures);
+        let link = self.links.entry(broker).or_default();
+        link.opening = false;
+        match connection {
+            Ok(connection) => (link.connection, link.wait_until, link.failures) = (Some(connection), None, 0),
+            Err(error) => {
+                tracing::debug!(broker, %error, "no connection");
+                (link.wait_until, link.failures) = (Some(now + pause), failures.saturating_add(1));
+                // Maybe others lead by now what it led.
+                let topics: BTreeSet<u32> = self.active.iter().map(|(topic, _)| *topic).collect();
+                topics.into_iter().for_each(|topic| self.want(topic, now));
+                self.not_reached(&error);
+            }
+        }
+    }
+
+    /// The batch is to be sent again, maybe to another leader.
+    fn again(&mut self, place: Place, now: Instant) {
+        let pause = self.flows.get(&place).map_or(std::time::Duration::ZERO, |flow| self.pause(flow.attempts));
+        if let Some(flow) = self.flows.get_mut(&place) {
+            flow.again(now + pause);
+        }
+        self.want(place.0, now);
+    }
+
+    fn settle(&mut self, places: Vec<Place>, produced: &[api::Produced], now: Instant) {
+        let found: HashMap<(&str, i32), &api::Produced> =
+            produced.iter().map(|one| ((one.topic.as_str(), one.partition), one)).collect();
+        for place in places {
+            let name = &*self.names[place.0 as usize];
+            match found.get(&(name, place.1 as i32)) {
+                Some(produced) => self.settle_one(place, produced, now),
+                // Not spoken of: as if it had not been answered.
+                None => self.again(place, now),
+            }
+            // Its slot may hold a batch that filled meanwhile, and is still told of.
+            if self.flows.get(&place).is_some_and(|flow| flow.is_empty()) {
+                self.active.remove(&place);
+            }
+        }
+    }
+
+    fn settle_one(&mut self, place: Place, produced: &api::Produced, now: Instant) {
+        let Some(flow) = self.flows.get_mut(&place) else { return };
+        let (code, text) = (produced.code, produced.message.as_deref());
+        match code {
+            Code::NONE | Code::DUPLICATE_SEQUENCE => {
+                if let Some((opaques, memory)) = flow.arrived() {
+                    memory.into_iter().for_each(|memory| keep(&self.shared, memory));
+                    self.report(opaques, Ok(()));
+                }
+                return;
+            }
+            Code::OUT_OF_ORDER_SEQUENCE | Code::UNKNOWN_PRODUCER_ID | Code::INVALID_PRODUCER_EPOCH => {
+                // The brokers know this producer no more, for instance since retention took its records (KIP-360). Whether
+                // the batch had arrived before cannot be known then: it is sent again.
+                tracing::warn!(topic = produced.topic, partition = produced.partition, %code, "the sequence is lost, another begins");
+                flow.lost_sequence();
+                self.bump(now);
+                if code == Code::INVALID_PRODUCER_EPOCH {
+                    self.identity = None;
+                }
+                return self.again(place, now);
+            }
+            _ => {}
+        }
+        match kafka::judge(code.0, text) {
+            Failure::Record(reason) if flow.records() > 1 => {
+                if let Err(error) = flow.halve() {
+                    self.give_up(place, &Failure::Transient(format!("{reason}; it cannot be halved: {error}")));
+                }
+            }
+            failure @ Failure::Record(_) => {
+                // What was tried before may have arrived, and its place in the sequence is then not free.
+                let tried = flow.attempts > 0;
+                let opaques = flow.refused().unwrap_or_default();
+                if tried {
+                    self.bump(now);
+                }
+                self.report(opaques, Err(failure));
+            }
+            // It is the broker's to know topics; metadata says when it never will.
+            Failure::Configuration(_) if code == Code::UNKNOWN_TOPIC_OR_PARTITION => self.again(place, now),
+            failure @ Failure::Configuration(_) => self.give_up(place, &failure),
+            Failure::Transient(reason) => {
+                tracing::debug!(topic = produced.topic, partition = produced.partition, reason, "produce");
+                self.again(place, now);
+            }
+        }
+    }
+
+    fn learn(&mut self, asked: &BTreeSet<u32>, metadata: &Metadata, now: Instant) {
+        self.cluster.learn(metadata);
+        let by_name: HashMap<&str, &api::Topic> =
+            metadata.topics.iter().map(|topic| (topic.name.as_str(), topic)).collect();
+        let mut failed: Vec<(u32, Failure)> = Vec::new();
+        let mut open = false;
+        let shared = std::sync::Arc::clone(&self.shared);
+        let mut slots = shared.slots.lock();
+        for index in asked.iter().copied() {
+            let name = &self.names[index as usize];
+            let Some(topic) = by_name.get(&**name) else { continue };
+            if topic.code.is_none() && !topic.leaders.is_empty() {
+                self.unknown.remove(&index);
+                if topic.leaders.iter().any(|leader| leader.broker < 0) {
+                    open = true;
+                    self.wanted.insert(index);
+                }
+                let shared = &mut slots.topics[index as usize];
+                let count = topic.leaders.len().max(shared.slots.len());
+                if count > topic.leaders.len() {
+                    failed.push((
+                        index,
+                        Failure::Configuration(format!("topic `{name}` has fewer partitions than before")),
+                    ));
+                }
+                shared.slots.resize_with(count, Default::default);
+                shared.partitions = Some(count);
+                continue;
+            }
+            let since = *self.unknown.entry(index).or_insert(now);
+            match kafka::judge(topic.code.0, None) {
+                Failure::Configuration(reason)
+                    if topic.code != Code::UNKNOWN_TOPIC_OR_PARTITION || now - since > self.options.unknown_max =>
+                {
+                    failed.push((index, Failure::Configuration(format!("topic `{name}`: {reason}"))));
+                }
+                _ => {
+                    open = true;
+                    self.wanted.insert(index);
+                }
+            }
+        }
+        for (topic, failure) in &failed {
+            slots.topics[*topic as usize].failed = Some(failure.clone());
+        }
+        drop(slots);
+        for (topic, failure) in failed {
+            let places: Vec<Place> = self.flows.keys().filter(|place| place.0 == topic).copied().collect();
+            places.into_iter().for_each(|place| self.give_up(place, &failure));
+        }
+        learnt(&shared);
+        *shared.contact.lock() = DirectContact::Made;
+        self.links.retain(|broker, _| self.cluster.knows(*broker));
+        self.in_vain = if open { self.in_vain + 1 } else { 0 };
+        self.refresh_at = now + if self.wanted.is_empty() { REFRESH } else { self.pause(self.in_vain) };
+    }
+
+    /// A broker was not reached, or is one that only librdkafka can speak to.
+    fn not_reached(&mut self, error: &ConnectionError) {
+        let reason = error.to_string();
+        if let ConnectionError::Unfit { .. } = error {
+            self.unfit.note();
+            *self.shared.contact.lock() = DirectContact::Unfit(reason.clone());
+            // The lane starts over.
+            let failure = Failure::Transient(reason);
+            self.shared.slots.lock().topics.iter_mut().for_each(|topic| topic.failed = Some(failure.clone()));
+            learnt(&self.shared);
+            let places: Vec<Place> = self.flows.keys().copied().collect();
+            places.into_iter().for_each(|place| self.give_up(place, &failure));
+            return;
+        }
+        if self.in_vain % 20 == 1 {
+            tracing::warn!(reason, "a broker is not reached");
+        }
+        let mut contact = self.shared.contact.lock();
+        if let DirectContact::Waits(_) = *contact {
+            *contact = DirectContact::Waits(Some(reason));
+        }
+    }
+}
+
+fn learnt(shared: &Shared) {
+    shared.learnt.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+}

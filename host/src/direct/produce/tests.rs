@@ -1,0 +1,172 @@
+use std::sync::mpsc;
+
+use bytes::Bytes;
+
+use super::*;
+use crate::{
+    batch::{Batch, MemoryRows},
+    direct::{
+        fake::Fake,
+        records,
+        wire::{Reader, Write as _},
+    },
+    kafka::Failure,
+    output::{Op, Output, View},
+};
+
+/// What a batch was sent as: producer's epoch, first number of the sequence, and its records' values.
+type Sent = (i16, i32, Vec<String>);
+
+/// The batch of a request of one partition.
+fn sent(body: &[u8]) -> Sent {
+    let mut reader = Reader::new(body);
+    reader.nullable_text().expect("no transaction");
+    assert_eq!(reader.i16(), Ok(-1), "all in-sync replicas");
+    reader.i32().expect("a timeout");
+    assert_eq!((reader.len(), reader.text(), reader.len()), (Ok(1), Ok("t"), Ok(1)));
+    reader.i32().expect("a partition");
+    let length = reader.len().expect("a batch");
+    let bytes = Bytes::copy_from_slice(reader.take(length).expect("a batch"));
+    let epoch = i16::from_be_bytes(bytes[51..53].try_into().expect("two bytes"));
+    let first = i32::from_be_bytes(bytes[53..57].try_into().expect("four bytes"));
+    let mut rows = Vec::new();
+    let data = records::batches(&bytes).expect("a sound batch")[0].rows(0, &mut rows).expect("records");
+    let value = |row: &records::Row| String::from_utf8(row.value(&data).expect("a value").to_vec()).expect("text");
+    (epoch, first, rows.iter().map(value).collect())
+}
+
+fn answer(code: i16) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    bytes.len_of(1);
+    bytes.text("t");
+    bytes.len_of(1);
+    bytes.i32(0);
+    bytes.i16(code);
+    (0..3).for_each(|_| bytes.i64(0));
+    bytes.len_of(0);
+    bytes.nullable_text(None);
+    bytes.i32(0);
+    bytes
+}
+
+fn produce(producer: &mut DirectProducer, topic: DirectTopic, values: &[&str]) {
+    let mut rows = MemoryRows::default();
+    values.iter().for_each(|value| rows.push(0, 5, None, Some(value.as_bytes()), &[]));
+    let batch = Batch { topic: "in".into(), partition: 0, epoch: 1, bytes: 0, rows: std::rc::Rc::new(rows) };
+    let count = values.len() as u32;
+    let output = Output { rows: (0..count).collect(), routes: vec![0; values.len()], ..Output::default() };
+    let view = View { batch: &batch, output: &output, base: 0 };
+    for record in view.records() {
+        assert_eq!(record.op, Op::Put);
+        producer.produce(topic, None, &record, ExtraHeaders::NONE, record.row.into()).expect("taken");
+    }
+    producer.offer();
+}
+
+/// Waits for the ends of so many records: those that failed.
+fn ends(producer: &mut DirectProducer, count: usize) -> Vec<(u64, Failure)> {
+    let (mut ended, mut failed) = (0, Vec::new());
+    while ended < count {
+        producer.poll(Duration::from_secs(1), &mut |report| {
+            ended += report.opaques.len();
+            if let Err(failure) = report.outcome {
+                failed.extend(report.opaques.iter().map(|opaque| (*opaque, failure.clone())));
+            }
+        });
+    }
+    failed
+}
+
+/// A broker that answers produce requests one after the other so; `None` breaks the connection. What it was sent.
+fn broker(answers: &'static [Option<i16>]) -> (Fake, mpsc::Receiver<Sent>) {
+    let (tell, told) = mpsc::sync_channel(100);
+    let mut answers = answers.iter();
+    let fake = Fake::start(11, move |_, body| {
+        tell.send(sent(body)).ok();
+        answers.next().copied().unwrap_or(Some(0)).map(answer)
+    });
+    (fake, told)
+}
+
+fn values(values: &[&str]) -> Vec<String> {
+    values.iter().map(|value| (*value).to_owned()).collect()
+}
+
+#[test]
+fn a_batch_whose_answer_is_lost_is_sent_again_as_it_was() {
+    const DUPLICATE: i16 = 46;
+    const NOT_LEADER: i16 = 6;
+    let (fake, told) = broker(&[None, Some(NOT_LEADER), Some(DUPLICATE), Some(0)]);
+    let mut producer = DirectProducer::start(&fake.settings, &fake.ground).expect("a producer");
+    let topic = producer.topic(b"t").expect("a topic");
+    produce(&mut producer, topic, &["a", "b"]);
+    assert_eq!(ends(&mut producer, 2), []);
+    produce(&mut producer, topic, &["c"]);
+    assert_eq!(ends(&mut producer, 1), []);
+    let first = (0, 0, values(&["a", "b"]));
+    let all: Vec<Sent> = told.try_iter().collect();
+    assert_eq!(all, [first.clone(), first.clone(), first, (0, 2, values(&["c"]))]);
+    assert_eq!(producer.contact(), DirectContact::Made);
+}
+
+#[test]
+fn a_lost_sequence_begins_anew_under_the_next_epoch() {
+    const OUT_OF_ORDER: i16 = 45;
+    let (fake, told) = broker(&[Some(0), Some(OUT_OF_ORDER)]);
+    let mut producer = DirectProducer::start(&fake.settings, &fake.ground).expect("a producer");
+    let topic = producer.topic(b"t").expect("a topic");
+    for value in ["a", "b", "c"] {
+        produce(&mut producer, topic, &[value]);
+        assert_eq!(ends(&mut producer, 1), []);
+    }
+    let all: Vec<Sent> = told.try_iter().collect();
+    let of = |epoch, first, value| (epoch, first, values(&[value]));
+    assert_eq!(all, [of(0, 0, "a"), of(0, 1, "b"), of(1, 0, "b"), of(1, 1, "c")]);
+}
+
+#[test]
+fn a_record_that_is_refused_is_found_and_the_others_arrive() {
+    const INVALID: i16 = 87;
+    // a b c d: refused. a b: taken. c d: refused. c: refused. d: taken.
+    let (fake, told) = broker(&[Some(INVALID), Some(0), Some(INVALID), Some(INVALID), Some(0)]);
+    let mut producer = DirectProducer::start(&fake.settings, &fake.ground).expect("a producer");
+    let topic = producer.topic(b"t").expect("a topic");
+    produce(&mut producer, topic, &["a", "b", "c", "d"]);
+    let failed = ends(&mut producer, 4);
+    assert!(matches!(&failed[..], [(2, Failure::Record(_))]), "{failed:?}");
+    let places: Vec<(i32, Vec<String>)> = told.try_iter().map(|(_, first, values)| (first, values)).collect();
+    let of = |first, names: &[&str]| (first, values(names));
+    let expected = [of(0, &["a", "b", "c", "d"]), of(0, &["a", "b"]), of(2, &["c", "d"]), of(2, &["c"]), of(2, &["d"])];
+    assert_eq!(places, expected);
+}
+
+#[test]
+fn what_was_tried_and_given_up_leaves_no_place_to_be_taken() {
+    const DENIED: i16 = 29;
+    // It may have arrived the first time.
+    let (fake, told) = broker(&[None, Some(DENIED), Some(0)]);
+    let mut producer = DirectProducer::start(&fake.settings, &fake.ground).expect("a producer");
+    let topic = producer.topic(b"t").expect("a topic");
+    produce(&mut producer, topic, &["a"]);
+    assert!(matches!(&ends(&mut producer, 1)[..], [(0, Failure::Configuration(_))]));
+    produce(&mut producer, topic, &["b"]);
+    assert_eq!(ends(&mut producer, 1), []);
+    assert_eq!(told.try_iter().last(), Some((1, 0, values(&["b"]))));
+}
+
+#[test]
+fn an_old_broker_is_left_to_librdkafka() {
+    let fake = Fake::start(5, |_, _| None);
+    let mut producer = DirectProducer::start(&fake.settings, &fake.ground).expect("a producer");
+    producer.topic(b"t").expect("a topic");
+    let said = loop {
+        match producer.contact() {
+            DirectContact::Unfit(reason) => break reason,
+            _ => producer.poll(Duration::from_millis(10), &mut |_| {}),
+        }
+    };
+    assert!(said.contains("does not understand Produce in version 8"), "{said}");
+    let choice = crate::direct::Choice::Auto(fake.ground.clone());
+    let next = choice.start("send records", |ground| DirectProducer::start(&fake.settings, ground));
+    assert!(next.expect("a choice").is_none(), "the next one is librdkafka's");
+}

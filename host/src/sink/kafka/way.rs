@@ -1,0 +1,91 @@
+//! The two ways to the brokers, behind one face: librdkafka's producer and the direct one.
+
+use std::time::Duration;
+
+use crate::{
+    direct::{Choice, DirectContact, DirectProducer, DirectTopic},
+    kafka::{ExtraHeaders, Failure, KafkaError, ProduceError, Producer, Reach, Settings, TopicHandle},
+    output::Record,
+    sink::Contact,
+};
+
+pub(super) enum Way {
+    Client(Producer),
+    Direct(Box<DirectProducer>),
+}
+
+/// A topic, on the way that it was asked of.
+#[derive(Clone, Copy)]
+pub(super) enum Topic {
+    Client(TopicHandle),
+    Direct(DirectTopic),
+}
+
+impl Way {
+    pub(super) fn new(settings: &Settings, client: &Choice) -> Result<Self, KafkaError> {
+        let direct = client.start("send records", |ground| DirectProducer::start(settings, ground))?;
+        let Some(producer) = direct else { return Ok(Self::Client(Producer::new(settings)?)) };
+        // A property or a value that does not exist is found out by librdkafka, as on its own way.
+        Producer::check(settings)?;
+        Ok(Self::Direct(Box::new(producer)))
+    }
+
+    /// Whether the cluster has answered since the first topic was asked for.
+    pub(super) fn contact(&self) -> Contact {
+        match self {
+            Self::Client(producer) => match producer.reach() {
+                Reach::Reached => Contact::Made,
+                Reach::Waits(reason) => Contact::Waits(reason),
+                Reach::Refused(reason) => Contact::Failed(reason),
+            },
+            Self::Direct(producer) => match producer.contact() {
+                DirectContact::Made => Contact::Made,
+                DirectContact::Waits(reason) => Contact::Waits(reason),
+                DirectContact::Unfit(reason) => Contact::Over(reason),
+            },
+        }
+    }
+
+    pub(super) fn topic(&mut self, name: &[u8]) -> Result<Topic, String> {
+        match self {
+            Self::Client(producer) => producer.topic(name).map(Topic::Client),
+            Self::Direct(producer) => producer.topic(name).map(Topic::Direct),
+        }
+    }
+
+    #[inline]
+    pub(super) fn produce(
+        &mut self,
+        topic: Topic,
+        partition: Option<i32>,
+        record: &Record<'_>,
+        extra: ExtraHeaders<'_>,
+        opaque: u64,
+    ) -> Result<(), ProduceError> {
+        match (self, topic) {
+            (Self::Client(producer), Topic::Client(topic)) => {
+                producer.produce(topic, partition, record, extra, opaque as usize)
+            }
+            (Self::Direct(producer), Topic::Direct(topic)) => producer.produce(topic, partition, record, extra, opaque),
+            // A handle of one outlet is of no use with another.
+            _ => Err(ProduceError::Failed("a topic of another producer".into())),
+        }
+    }
+
+    /// At the end of what belongs together.
+    pub(super) fn offer(&mut self) {
+        if let Self::Direct(producer) = self {
+            producer.offer();
+        }
+    }
+
+    /// Calls with the numbers of records and their outcome, which is the same for all of one call.
+    pub(super) fn poll(&mut self, wait: Duration, ended: &mut dyn FnMut(&[u64], Result<(), Failure>)) {
+        match self {
+            Self::Client(producer) => {
+                producer.poll(wait, &mut |delivered| ended(&[delivered.opaque as u64], delivered.outcome));
+            }
+            Self::Direct(producer) => producer.poll(wait, &mut |report| ended(&report.opaques, report.outcome)),
+        }
+    }
+}
