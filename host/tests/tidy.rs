@@ -49,13 +49,15 @@ const LAYERS: [(&str, &[&str]); 23] = [
 ];
 
 /// Crates that only some folders may name.
-const CONFINED: [(&str, &[&str]); 13] = [
+const CONFINED: [(&str, &[&str]); 15] = [
     ("wasmtime", &["engine"]),
     ("wasmtime_wasi", &["engine"]),
     ("wit_component", &["engine"]),
     ("rdkafka", &["kafka"]),
     ("rdkafka_sys", &["kafka"]),
     ("crc32c", &["direct"]),
+    ("flate2", &["direct"]),
+    ("socket2", &["direct"]),
     ("lz4_flex", &["direct"]),
     ("snap", &["direct"]),
     ("zstd", &["direct"]),

@@ -74,7 +74,9 @@ pub(super) fn apply(client: &Client, files: &[PathBuf], json: bool) -> Result<()
 fn pipeline_name(text: &str, file: &Path) -> Result<String, Failure> {
     let named = text.lines().find_map(|line| line.strip_prefix("pipeline:"));
     let name = named.map(|name| name.split('#').next().unwrap_or_default().trim().trim_matches(['"', '\'']).to_owned());
-    name.filter(|name| !name.is_empty())
+    let in_json = || Some(serde_json::from_str::<Value>(text).ok()?.get("pipeline")?.as_str()?.to_owned());
+    name.or_else(in_json)
+        .filter(|name| !name.is_empty())
         .ok_or_else(|| Failure::new(Kind::Usage, format!("{}: no line `pipeline: NAME`", file.display())))
 }
 
@@ -245,4 +247,18 @@ pub(super) fn logs(client: &Client, pipeline: &str, follow: bool, json: bool) ->
 pub(super) fn escape(name: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-+".contains(&byte);
     name.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipeline_says_its_name_in_a_line_or_in_json() {
+        let name = |text: &str| pipeline_name(text, Path::new("a.yaml")).ok();
+        for text in ["version: 1\npipeline: \"orders\" # ours\n", "{\"version\": 1, \"pipeline\": \"orders\"}"] {
+            assert_eq!(name(text).as_deref(), Some("orders"), "{text}");
+        }
+        assert_eq!(name("version: 1\n"), None);
+    }
 }

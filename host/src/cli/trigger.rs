@@ -19,7 +19,7 @@ use crate::control::{BatchInfo, InvokeInput, InvokeRequest, InvokeResult, SeekRe
 
 /// Keys that may be written from their section on.
 const SECTIONS: [(&[&str], &[&str]); 3] = [
-    (&["brokers", "topics", "group", "start", "batch", "lanes", "properties"], &["source", "kafka"]),
+    (&["brokers", "topics", "group", "start", "batch", "lanes", "client", "properties"], &["source", "kafka"]),
     (&["ref", "config", "limits", "grants"], &["module"]),
     (&["retries", "backoff", "dead_letter"], &["errors"]),
 ];
@@ -241,6 +241,7 @@ mod tests {
             "source.kafka.topics=[\"a\",\"b\"]",
             "start=2026-01-31T12:00:00Z",
             "properties.fetch.wait.max.ms=5",
+            "client=librdkafka",
         ];
         for change in changes {
             let (key, value) = change.split_once('=').expect("a change");
@@ -249,7 +250,7 @@ mod tests {
         let expected = json!({
             "source": { "kafka": {
                 "batch": { "records": 500, "linger": "50ms" }, "topics": ["a", "b"], "start": "2026-01-31T12:00:00Z",
-                "properties": { "fetch.wait.max.ms": 5 },
+                "properties": { "fetch.wait.max.ms": 5 }, "client": "librdkafka",
             } },
             "errors": { "retries": 10 },
             "enabled": false,

@@ -85,7 +85,7 @@ pub enum Start {
 pub struct BatchPolicy {
     /// 1..=10,000.
     pub records: usize,
-    /// Keys, values and headers together; a single longer record is a batch of its own.
+    /// Keys and values together; a single longer record is a batch of its own.
     pub bytes: usize,
     /// Longest wait for more records after the first, at most 10 s.
     pub linger: Duration,

@@ -94,7 +94,7 @@ pub(super) struct RawKafkaSource {
     #[schemars(extend("default" = 1))]
     pub(super) lanes: Option<Value<Count<1, 64>>>,
     /// Who fetches the records: `direct` (Kafka's protocol without librdkafka, at a fraction of the CPU), `librdkafka`, or
-    /// `auto`: `direct` where it does all that `properties` ask for. Promises are the same.
+    /// `auto`: `direct` where it does all that `properties` ask for, and the brokers and their records are no older than it knows. Promises are the same.
     #[schemars(extend("default" = "auto"))]
     pub(super) client: Option<Value<OneOf<Client>>>,
     /// Any property of librdkafka's consumer by name, but those that other keys set or that delivery hangs on. With
@@ -111,7 +111,7 @@ pub(super) struct RawBatch {
     /// Records.
     #[schemars(extend("default" = 1000))]
     pub(super) records: Option<Value<Count<1, 10_000>>>,
-    /// Bytes of keys, values and headers. A single longer record is a batch of its own.
+    /// Bytes of keys and values. A single longer record is a batch of its own.
     #[schemars(extend("default" = "1MiB"))]
     pub(super) bytes: Option<Value<Size<KIB, { 256 * MIB }>>>,
     /// Longest wait for more records after the first.

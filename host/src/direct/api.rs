@@ -1,4 +1,4 @@
-//! The six requests that the direct path needs, each in one version: the last before the "flexible" ones (KIP-482) that
+//! The seven requests that the direct path needs, each in one version: the last before the "flexible" ones (KIP-482) that
 //! brokers from 2.4 to today understand. `ApiVersions` is asked first, so an older broker is told apart from a broken
 //! one.
 
@@ -21,14 +21,16 @@ pub(super) const LIST_OFFSETS: Api = Api { key: 2, version: 4 };
 pub(super) const METADATA: Api = Api { key: 3, version: 7 };
 pub(super) const API_VERSIONS: Api = Api { key: 18, version: 0 };
 pub(super) const INIT_PRODUCER_ID: Api = Api { key: 22, version: 1 };
+pub(super) const EPOCH_END: Api = Api { key: 23, version: 2 };
 
 /// What a broker must understand.
-const NEEDED: [(Api, &str); 5] = [
+const NEEDED: [(Api, &str); 6] = [
     (PRODUCE, "Produce"),
     (FETCH, "Fetch"),
     (LIST_OFFSETS, "ListOffsets"),
     (METADATA, "Metadata"),
     (INIT_PRODUCER_ID, "InitProducerId"),
+    (EPOCH_END, "OffsetForLeaderEpoch"),
 ];
 
 /// A broker's error code (kafka.apache.org/protocol, "Error Codes"), as far as it is acted on by name.
@@ -38,6 +40,7 @@ pub(super) struct Code(pub(super) i16);
 impl Code {
     pub(super) const NONE: Self = Self(0);
     pub(super) const OFFSET_OUT_OF_RANGE: Self = Self(1);
+    pub(super) const CORRUPT_MESSAGE: Self = Self(2);
     pub(super) const UNKNOWN_TOPIC_OR_PARTITION: Self = Self(3);
     pub(super) const OUT_OF_ORDER_SEQUENCE: Self = Self(45);
     pub(super) const DUPLICATE_SEQUENCE: Self = Self(46);
@@ -198,6 +201,33 @@ pub(super) fn earliest(answer: &[u8]) -> Result<Result<i64, Code>, WireError> {
     Ok(if code.is_none() { Ok(offset) } else { Err(code) })
 }
 
+/// Where the records that were written under a leader's epoch end, or the last before it (KIP-320).
+pub(super) fn epoch_end_request(topic: &str, partition: i32, leader_epoch: i32, epoch: i32) -> Vec<u8> {
+    let mut body = Vec::new();
+    body.len_of(1);
+    body.text(topic);
+    body.len_of(1);
+    [partition, leader_epoch, epoch].into_iter().for_each(|number| body.i32(number));
+    body
+}
+
+/// The offset behind them; `None`: the log knows neither the epoch nor one before it.
+pub(super) fn epoch_end(answer: &[u8]) -> Result<Result<Option<i64>, Code>, WireError> {
+    let mut reader = Reader::new(answer);
+    reader.i32()?; // throttle
+    if reader.len()? != 1 {
+        return Err(WireError::Bad("an epoch of another topic"));
+    }
+    reader.text()?;
+    if reader.len()? != 1 {
+        return Err(WireError::Bad("an epoch of another partition"));
+    }
+    let code = Code(reader.i16()?);
+    reader.take(2 * 4)?; // partition, epoch
+    let end = reader.i64()?;
+    Ok(if code.is_none() { Ok((end >= 0).then_some(end)) } else { Err(code) })
+}
+
 /// What a fetch asks for, of one broker.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FetchLimits {
@@ -253,6 +283,8 @@ pub(super) struct Fetched {
     pub(super) last_stable: i64,
     /// Producer id and first offset of aborted transactions, ascending by offset.
     pub(super) aborted: Vec<(i64, i64)>,
+    /// A follower that is to be asked instead; -1: none.
+    pub(super) preferred: i32,
     /// Record batches, the last maybe cut off. A part of the answer's own memory.
     pub(super) records: Bytes,
 }
@@ -273,13 +305,13 @@ pub(super) fn fetch(answer: &Bytes) -> Result<(Code, Vec<Fetched>), WireError> {
                 aborted.push((reader.i64()?, reader.i64()?));
             }
             aborted.sort_unstable_by_key(|(_, first)| *first);
-            reader.i32()?; // preferred replica: only where a rack was named
+            let preferred = reader.i32()?;
             let length = usize::try_from(reader.i32()?).unwrap_or(0);
             let begin = reader.at();
             reader.take(length)?;
             let records = answer.slice(begin..begin + length);
             let topic = topic.clone();
-            fetched.push(Fetched { topic, partition, code, last_stable, aborted, records });
+            fetched.push(Fetched { topic, partition, code, last_stable, aborted, preferred, records });
         }
     }
     Ok((code, fetched))
@@ -351,7 +383,7 @@ mod tests {
             ranges.iter().for_each(|(key, min, max)| [key, min, max].into_iter().for_each(|it| bytes.i16(*it)));
             bytes
         };
-        let all = [(0, 3, 11), (1, 4, 17), (2, 1, 9), (3, 0, 12), (22, 0, 5), (99, 0, 0)];
+        let all = [(0, 3, 11), (1, 4, 17), (2, 1, 9), (3, 0, 12), (22, 0, 5), (23, 2, 4), (99, 0, 0)];
         assert_eq!(lacks(&answer(&all)), Ok(None));
         let old = [(0, 0, 7), (1, 0, 11), (2, 0, 5), (3, 0, 8), (22, 0, 1)];
         let said = lacks(&answer(&old)).expect("an answer").expect("a lack");

@@ -9,6 +9,7 @@ use super::{
     api::{self, Leader, Metadata},
     connection::{Address, Connection, ConnectionError},
 };
+use crate::kafka::Partition;
 
 /// For an answer about the cluster.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -48,7 +49,13 @@ impl Cluster {
         (leader.broker >= 0 && self.brokers.contains_key(&leader.broker)).then_some(*leader)
     }
 
-    /// Takes in an answer. What it does not speak of stays.
+    /// The epoch of that leader.
+    pub(super) fn leader_epoch(&self, partition: &Partition) -> Option<i32> {
+        self.leader(&partition.topic, partition.partition).map(|leader| leader.epoch)
+    }
+
+    /// Takes in an answer. What it does not speak of stays, and so do partitions that were there: there are never fewer,
+    /// only brokers that do not know of them yet.
     pub(super) fn learn(&mut self, metadata: &Metadata) {
         let brokers = metadata.brokers.iter().filter_map(|broker| {
             let port = u16::try_from(broker.port).ok()?;
@@ -56,7 +63,9 @@ impl Cluster {
         });
         self.brokers = brokers.collect();
         for topic in metadata.topics.iter().filter(|topic| topic.code.is_none()) {
-            self.topics.insert(topic.name.clone(), topic.leaders.clone());
+            let leaders = self.topics.entry(topic.name.clone()).or_default();
+            let fewer = leaders.len().min(topic.leaders.len());
+            leaders.splice(..fewer, topic.leaders.iter().copied());
         }
     }
 

@@ -3,14 +3,16 @@
 //! Two tasks belong to it, one that writes and one that reads. A request that is not answered in time, a broken answer or
 //! a broken stream ends the connection, and with it every request under way; who made it makes another one.
 
-use std::{io::IoSlice, time::Duration};
+use std::{io::IoSlice, net::SocketAddr, time::Duration};
 
 use bytes::{Bytes, BytesMut};
+use rand::seq::SliceRandom as _;
+use socket2::SockRef;
 use thiserror::Error;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{
-        TcpStream,
+        TcpStream, lookup_host,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
     sync::{mpsc, oneshot},
@@ -74,12 +76,7 @@ impl Connection {
     pub(super) async fn open(address: &Address, client: &str) -> Result<Self, ConnectionError> {
         let (host, port) = address.clone();
         let failed = |reason: String| ConnectionError::Open { host: host.clone(), port, reason };
-        let stream = match timeout(OPENING, TcpStream::connect((host.as_str(), port))).await {
-            Ok(stream) => stream.map_err(|error| failed(error.to_string()))?,
-            Err(_) => return Err(failed(format!("no connection within {OPENING:?}"))),
-        };
-        // What is written is written whole.
-        stream.set_nodelay(true).map_err(|error| failed(error.to_string()))?;
+        let stream = connect(&host, port).await.map_err(failed)?;
         let (read, write) = stream.into_split();
         let (calls, to_write) = mpsc::channel(CALLS);
         let (asked, to_read) = mpsc::channel(CALLS);
@@ -108,6 +105,30 @@ impl Connection {
     }
 }
 
+/// By whichever of the name's addresses answers: each has its share of the time, and another one stands first each time.
+async fn connect(host: &str, port: u16) -> Result<TcpStream, String> {
+    let late = || format!("no connection within {OPENING:?}");
+    let until = Instant::now() + OPENING;
+    let found = timeout_at(until, lookup_host((host, port))).await.map_err(|_| late())?;
+    let mut addresses: Vec<SocketAddr> = found.map_err(|error| error.to_string())?.collect();
+    addresses.shuffle(&mut rand::rng());
+    let (mut said, mut left) = ("the name has no address".to_owned(), addresses.len() as u32);
+    for address in addresses {
+        let share = until.saturating_duration_since(Instant::now()) / left.max(1);
+        left -= 1;
+        match timeout(share, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => {
+                // What is written is written whole; and what lies between notices that somebody is there.
+                let set = stream.set_nodelay(true).and_then(|()| SockRef::from(&stream).set_keepalive(true));
+                return set.map(|()| stream).map_err(|error| error.to_string());
+            }
+            Ok(Err(error)) => said = error.to_string(),
+            Err(_) => said = late(),
+        }
+    }
+    Err(said)
+}
+
 async fn write_calls(
     mut stream: OwnedWriteHalf,
     mut calls: mpsc::Receiver<Call>,
@@ -115,7 +136,12 @@ async fn write_calls(
     client: String,
 ) {
     let mut correlation = 0_i32;
-    while let Some(Call { api, parts, patience, answer }) = calls.recv().await {
+    loop {
+        let call = tokio::select! {
+            call = calls.recv() => call,
+            () = asked.closed() => None,
+        };
+        let Some(Call { api, parts, patience, answer }) = call else { return };
         correlation = correlation.wrapping_add(1);
         let mut head = Vec::with_capacity(32);
         head.i32(0);
@@ -152,7 +178,15 @@ async fn write_all(stream: &mut OwnedWriteHalf, mut slices: &mut [IoSlice<'_>]) 
 }
 
 async fn read_answers(mut stream: OwnedReadHalf, mut asked: mpsc::Receiver<Asked>) {
-    while let Some(Asked { correlation, patience, until, answer }) = asked.recv().await {
+    loop {
+        let mut one = [0];
+        let next = tokio::select! {
+            biased;
+            next = asked.recv() => next,
+            // The broker closes what is idle, and says nothing that it was not asked.
+            _ = stream.peek(&mut one) => asked.try_recv().ok(),
+        };
+        let Some(Asked { correlation, patience, until, answer }) = next else { return };
         let read = match timeout_at(until, read_answer(&mut stream, correlation)).await {
             Ok(read) => read,
             Err(_) => Err(ConnectionError::Late(patience)),

@@ -1,6 +1,9 @@
 //! A broker of a test's own, which answers as it is told.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicI16, AtomicI32, Ordering::SeqCst},
+};
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -22,6 +25,10 @@ type Answer = Box<dyn FnMut(i16, &[u8]) -> Option<Vec<u8>> + Send>;
 pub(super) struct Fake {
     pub(super) settings: Settings,
     pub(super) ground: Ground,
+    /// Of the leader, as it says when it is asked.
+    pub(super) leader_epoch: Arc<AtomicI32>,
+    /// What it says to whoever wants to produce.
+    pub(super) identity_code: Arc<AtomicI16>,
     _runtime: Runtime,
 }
 
@@ -33,20 +40,29 @@ impl Fake {
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let answer: Arc<Mutex<Answer>> = Arc::new(Mutex::new(Box::new(answer)));
+        let leader_epoch = Arc::new(AtomicI32::new(0));
+        let identity_code = Arc::new(AtomicI16::new(0));
+        let says = (Arc::clone(&leader_epoch), Arc::clone(&identity_code));
         runtime.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, port, newest, Arc::clone(&answer)));
+                tokio::spawn(serve(stream, port, newest, says.clone(), Arc::clone(&answer)));
             }
         });
         let properties = [("retry.backoff.ms", "1"), ("retry.backoff.max.ms", "5")];
         let properties = properties.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
         let settings = Settings { brokers: vec![format!("127.0.0.1:{port}")], properties };
         let ground = Ground { runtime: runtime.handle().clone(), unfit: Unfit::default() };
-        Self { settings, ground, _runtime: runtime }
+        Self { settings, ground, leader_epoch, identity_code, _runtime: runtime }
     }
 }
 
-async fn serve(mut stream: TcpStream, port: u16, newest: i16, answer: Arc<Mutex<Answer>>) {
+async fn serve(
+    mut stream: TcpStream,
+    port: u16,
+    newest: i16,
+    (leader_epoch, identity_code): (Arc<AtomicI32>, Arc<AtomicI16>),
+    answer: Arc<Mutex<Answer>>,
+) {
     while let Ok(length) = stream.read_u32().await {
         let mut request = vec![0; length as usize];
         if stream.read_exact(&mut request).await.is_err() {
@@ -59,8 +75,8 @@ async fn serve(mut stream: TcpStream, port: u16, newest: i16, answer: Arc<Mutex<
         let body = &request[reader.at()..];
         let said = match key {
             key if key == api::API_VERSIONS.key => Some(versions(newest)),
-            key if key == api::METADATA.key => Some(metadata(port, body)),
-            key if key == api::INIT_PRODUCER_ID.key => Some(identity()),
+            key if key == api::METADATA.key => Some(metadata(port, leader_epoch.load(SeqCst), body)),
+            key if key == api::INIT_PRODUCER_ID.key => Some(identity(identity_code.load(SeqCst))),
             key => (answer.lock().expect("no panic"))(key, body),
         };
         let Some(said) = said else { return };
@@ -77,14 +93,14 @@ async fn serve(mut stream: TcpStream, port: u16, newest: i16, answer: Arc<Mutex<
 fn versions(newest: i16) -> Vec<u8> {
     let mut bytes = Vec::new();
     bytes.i16(0);
-    bytes.len_of(23);
-    for key in 0..23 {
+    bytes.len_of(24);
+    for key in 0..24 {
         [key, 0, newest].into_iter().for_each(|number| bytes.i16(number));
     }
     bytes
 }
 
-fn metadata(port: u16, body: &[u8]) -> Vec<u8> {
+fn metadata(port: u16, leader_epoch: i32, body: &[u8]) -> Vec<u8> {
     let mut reader = Reader::new(body);
     let topics: Vec<&str> = (0..reader.len().expect("topics")).map(|_| reader.text().expect("a name")).collect();
     let mut bytes = Vec::new();
@@ -103,17 +119,17 @@ fn metadata(port: u16, body: &[u8]) -> Vec<u8> {
         bytes.i8(0);
         bytes.len_of(1);
         bytes.i16(0);
-        [0, 0, 0].into_iter().for_each(|number| bytes.i32(number));
+        [0, 0, leader_epoch].into_iter().for_each(|number| bytes.i32(number));
         (0..3).for_each(|_| bytes.len_of(0));
     }
     bytes
 }
 
 /// Producer 7, epoch 0.
-fn identity() -> Vec<u8> {
+fn identity(code: i16) -> Vec<u8> {
     let mut bytes = Vec::new();
     bytes.i32(0);
-    bytes.i16(0);
+    bytes.i16(code);
     bytes.i64(7);
     bytes.i16(0);
     bytes

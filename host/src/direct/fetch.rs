@@ -2,7 +2,8 @@
 //!
 //! One task for a lane. A broker has one request under way at a time, for all partitions that it leads; its answer is
 //! cut into chunks (rows of one partition, in the memory of the answer) that the lane takes from a queue. Nothing more is
-//! asked for while `queued.max.messages.kbytes` of chunks wait. The group's protocol is not spoken here: assignments
+//! asked for while `queued.max.messages.kbytes` of chunks wait or are on their way, or while fetched memory of
+//! [`HELD_MAX`] is held by what is in flight: a row holds the memory of those fetched with it. The group's protocol is not spoken here: assignments
 //! come as [`Fetcher::add`] and [`Fetcher::remove`], each under the epoch of its assignment.
 
 mod task;
@@ -31,6 +32,13 @@ use crate::kafka::{Partition, Settings};
 /// Commands on their way to the task, which takes each as it comes: there is one for a rebalance.
 const COMMANDS: usize = 64;
 
+/// Bytes of fetched memory in use. Twice what the lane has in flight at most (`pipeline/flight.rs`): reached where a few
+/// rows that are not delivered hold much.
+const HELD_MAX: usize = 128 << 20;
+
+/// What is less than this part of its answer is copied, so as not to hold all of it.
+const SMALL_PART: usize = 8;
+
 /// Rows of one partition in offset order, in fetched memory.
 #[derive(Debug)]
 pub struct Chunk {
@@ -55,11 +63,31 @@ impl Drop for Queued {
     }
 }
 
+/// Fetched memory, counted until nobody holds it.
+struct Held {
+    bytes: Bytes,
+    shared: Arc<Shared>,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.shared.held.fetch_sub(self.bytes.len(), SeqCst);
+        self.shared.room.notify_one();
+    }
+}
+
 /// What task and lane both see.
 #[derive(Debug, Default)]
 struct Shared {
     queued: AtomicUsize,
-    /// Told when `queued` shrinks.
+    held: AtomicUsize,
+    /// Told when one of these shrinks.
     room: Notify,
     /// By epoch: the offset behind the last record that can be read.
     ends: Mutex<HashMap<u64, i64>>,
@@ -69,6 +97,18 @@ impl Shared {
     fn queue(self: &Arc<Self>, bytes: usize) -> Queued {
         self.queued.fetch_add(bytes, SeqCst);
         Queued { bytes, shared: Arc::clone(self) }
+    }
+
+    /// The same memory, counted.
+    fn hold(self: &Arc<Self>, bytes: Bytes) -> Bytes {
+        self.held.fetch_add(bytes.len(), SeqCst);
+        Bytes::from_owner(Held { bytes, shared: Arc::clone(self) })
+    }
+
+    /// What was fetched with it and is no longer needed need not be held.
+    fn hold_part(self: &Arc<Self>, part: Bytes, whole: usize) -> Bytes {
+        let is_small = !part.is_empty() && part.len() < whole / SMALL_PART;
+        if is_small { self.hold(Bytes::copy_from_slice(&part)) } else { part }
     }
 }
 

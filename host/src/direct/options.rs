@@ -177,7 +177,9 @@ impl ProduceOptions {
             match name {
                 "linger.ms" | "queue.buffering.max.ms" => linger = millis(value).ok_or_else(refused)?,
                 "batch.size" => batch_bytes = value.parse().map_err(|_| refused())?,
-                "message.max.bytes" => record_max = value.parse().map_err(|_| refused())?,
+                "message.max.bytes" => {
+                    record_max = value.parse().ok().filter(|max| *max > 0).ok_or_else(refused)?;
+                }
                 "compression.type" | "compression.codec" => codec = Codec::named(value).ok_or_else(refused)?,
                 "partitioner" => partitioner = Partitioner::named(value).ok_or_else(refused)?,
                 "request.timeout.ms" => patience = millis(value).ok_or_else(refused)?,
@@ -227,6 +229,7 @@ mod tests {
         assert_eq!(said(&[("security.protocol", "SASL_SSL")]), "`security.protocol: SASL_SSL` is librdkafka's alone");
         assert_eq!(said(&[("sasl.password", "hunter2")]), "`sasl.password` is librdkafka's alone");
         assert_eq!(said(&[("acks", "1")]), "`acks: 1` is librdkafka's alone");
+        assert_eq!(said(&[("message.max.bytes", "0")]), "`message.max.bytes: 0` is librdkafka's alone");
         assert!(FetchOptions::of(&settings(&[("ssl.ca.location", "x")])).is_err());
     }
 

@@ -25,7 +25,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, TryRecvError};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -109,6 +109,8 @@ struct Shared {
     learnt: std::sync::atomic::AtomicU64,
     closed: AtomicBool,
     contact: Mutex<DirectContact>,
+    /// What went wrong last, until it is taken.
+    trouble: Mutex<Option<String>>,
 }
 
 impl Default for DirectContact {
@@ -372,14 +374,24 @@ impl DirectProducer {
         self.shared.wake.notify_one();
     }
 
+    /// What went wrong since this was asked last, and is tried again.
+    pub fn trouble(&self) -> Option<String> {
+        self.shared.trouble.lock().take()
+    }
+
     /// Serves reports, waiting up to `timeout` for the first, and learns of topics.
-    pub fn poll(&mut self, timeout: Duration, report: &mut dyn FnMut(Report)) {
+    ///
+    /// # Errors
+    /// The task ended: nothing will be reported any more.
+    pub fn poll(&mut self, timeout: Duration, report: &mut dyn FnMut(Report)) -> Result<(), String> {
         self.learn(report);
-        let mut next =
-            if timeout.is_zero() { self.reports.try_recv().ok() } else { self.reports.recv_timeout(timeout).ok() };
-        while let Some(one) = next {
-            report(one);
-            next = self.reports.try_recv().ok();
+        let mut next = if timeout.is_zero() { None } else { self.reports.recv_timeout(timeout).ok() };
+        loop {
+            match next.take().map_or_else(|| self.reports.try_recv(), Ok) {
+                Ok(one) => report(one),
+                Err(TryRecvError::Empty) => return Ok(()),
+                Err(TryRecvError::Disconnected) => return Err("the producing task ended".into()),
+            }
         }
     }
 

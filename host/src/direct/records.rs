@@ -271,6 +271,8 @@ pub(super) struct Fetched {
     base_timestamp: i64,
     max_timestamp: i64,
     pub(super) producer: i64,
+    /// Of the leader that it was written under.
+    pub(super) leader_epoch: i32,
     count: i32,
 }
 
@@ -282,7 +284,7 @@ pub(super) fn batches(records: &Bytes) -> Result<Vec<Fetched>, RecordsError> {
     while records.len() - at >= COMMON {
         let mut reader = Reader::new(&records[at..]);
         let (base_offset, length) = (reader.i64()?, reader.i32()?);
-        reader.i32()?; // leader epoch
+        let leader_epoch = reader.i32()?;
         let magic = reader.i8()?;
         if magic != MAGIC {
             return Err(RecordsError::Old(magic));
@@ -314,6 +316,7 @@ pub(super) fn batches(records: &Bytes) -> Result<Vec<Fetched>, RecordsError> {
             base_timestamp,
             max_timestamp,
             producer,
+            leader_epoch,
             count,
         });
         at = end;
@@ -322,9 +325,18 @@ pub(super) fn batches(records: &Bytes) -> Result<Vec<Fetched>, RecordsError> {
 }
 
 impl Fetched {
+    /// Bytes of it as they were fetched.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Offset behind the last record, also where compaction took that one away.
     pub(super) fn next_offset(&self) -> i64 {
         self.last_offset.saturating_add(1)
+    }
+
+    pub(super) fn is_compressed(&self) -> bool {
+        Codec::of(self.attributes) != Some(Codec::None)
     }
 
     pub(super) fn is_transactional(&self) -> bool {

@@ -416,6 +416,11 @@ pub(super) fn classify(code: RDKafkaErrorCode, text: String) -> Failure {
         | Code::SaslAuthenticationFailed
         | Code::Authentication
         | Code::PolicyViolation
+        | Code::InvalidRequiredAcks
+        | Code::InvalidRequest
+        | Code::UnsupportedVersion
+        | Code::UnsupportedForMessageFormat
+        | Code::UnsupportedCompressionType
         | Code::Fatal => Failure::Configuration(text),
         _ => Failure::Transient(text),
     }

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Nothing in the loop blocks for long, so the group is served whatever the sinks do: when they have no room, the lane
-//! reads no more and goes on polling, and librdkafka's bounded queue is the back-pressure. A batch sees one release.
+//! reads no more and goes on polling, and the client's bounded queue is the back-pressure. A batch sees one release.
 //! A lane that cannot go on ends, and its supervisor starts a new one from what is committed.
 
 use std::{

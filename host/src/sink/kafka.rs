@@ -27,7 +27,7 @@ use crate::{
 /// batches. Larger: more memory, and no more speed (measured flat from 50,000 up).
 const RECORDS_IN_FLIGHT_MAX: usize = 100_000;
 
-/// The same in bytes of keys and values. librdkafka holds a copy of each, the lane the record that it came from.
+/// The same in bytes of keys and values. The producer holds a copy of each, the lane the record that it came from.
 const BYTES_IN_FLIGHT_MAX: usize = 16 << 20;
 
 /// How long to wait for room when librdkafka's own queue is full, which the bounds above keep from happening.
@@ -182,7 +182,9 @@ impl Inner {
 
     fn serve(&mut self, wait: Duration) {
         let Self { way, trackers, settled } = self;
-        way.poll(wait, &mut |opaques, outcome| trackers.ended(opaques, &outcome, settled));
+        if let Err(reason) = way.poll(wait, &mut |opaques, outcome| trackers.ended(opaques, &outcome, settled)) {
+            trackers.end_all(&reason, settled);
+        }
     }
 }
 
@@ -227,6 +229,7 @@ impl Sink for KafkaSink {
         let inner = &mut *self.outlet.inner.borrow_mut();
         inner.serve(Duration::ZERO);
         settled.append(&mut inner.settled);
+        inner.way.trouble().iter().for_each(|reason| self.stats.note_error(reason));
     }
 }
 
@@ -350,6 +353,16 @@ impl Trackers {
             }
             self.close(slot, run.len() as u32, settled);
         }
+    }
+
+    /// Nothing more will be reported of what is on its way.
+    fn end_all(&mut self, reason: &str, settled: &mut Vec<Settlement>) {
+        (self.records, self.bytes) = (0, 0);
+        for tracker in self.slots.drain(..).flatten() {
+            let outcome = Outcome::Unknown(tracker.say(reason));
+            settled.push(Settlement { ticket: tracker.ticket, outcome });
+        }
+        self.free.clear();
     }
 
     /// Settles a delivery with what is known of it. Its slot is not used again: reports for it are still to come.

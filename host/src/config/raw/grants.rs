@@ -40,7 +40,7 @@ pub(in crate::config) struct RawKeyValue {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "KeyValueMemory")]
 pub(in crate::config) struct RawKeyValueMemory {
-    /// Bytes of keys and values together, and 128 for each entry.
+    /// Bytes of keys and values together, and 160 for each entry.
     #[schemars(extend("default" = "64MiB"))]
     pub(in crate::config) bytes: Option<Value<Size<KIB, { 16 * GIB }>>>,
     /// Entries.

@@ -1,7 +1,9 @@
 //! The task behind a [`super::Fetcher`].
 
+mod answers;
+
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::HashMap,
     pin::Pin,
     sync::{Arc, atomic::Ordering::SeqCst},
     time::Duration,
@@ -15,15 +17,15 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Begin, Chunk, Command, News, Shared};
+use super::{Begin, Command, HELD_MAX, News, Shared};
 use crate::{
     direct::{
-        api::{self, Code, FetchFrom, FetchLimits, Leader, Metadata},
+        api::{self, Api, Code, FetchFrom, FetchLimits, Leader, Metadata},
         choice::Unfit,
         cluster::Cluster,
         connection::{Connection, ConnectionError},
         options::{Common, FetchOptions},
-        records::{self, Fetched, RecordsError},
+        wire::WireError,
     },
     kafka::Partition,
 };
@@ -34,12 +36,21 @@ const REFRESH: Duration = Duration::from_secs(300);
 /// Least that a fetch asks for, however much its records grew by decompression the last time.
 const FETCH_MIN: usize = 64 << 10;
 
+/// How long a partition may not be readable before it is said, and between two times that it is.
+const SILENCE: Duration = Duration::from_secs(15);
+
 /// Where a partition stands.
 struct Position {
     partition: Partition,
     offset: i64,
     /// Not before: something was wrong.
     wait_until: Option<Instant>,
+    /// Since when something is, to be said.
+    wrong_since: Option<Instant>,
+    /// Of the leader under whom the last batch was written that was read.
+    epoch: Option<i32>,
+    /// Of the leader whose log was found to hold what was read before.
+    held_by: i32,
 }
 
 /// What was asked of a broker.
@@ -54,6 +65,7 @@ enum Done {
     Fetched { broker: i32, asked: Vec<Asked>, connection: Option<Connection>, answer: Result<Bytes, ConnectionError> },
     Metadata(Result<Metadata, ConnectionError>),
     Earliest { epoch: u64, offset: i64, answer: Result<Result<i64, Code>, String> },
+    EpochEnd { epoch: u64, offset: i64, leader_epoch: i32, answer: Result<Result<Option<i64>, Code>, String> },
 }
 
 type Waiting = Pin<Box<dyn Future<Output = Done> + Send>>;
@@ -70,7 +82,10 @@ struct Task {
     positions: HashMap<u64, Position>,
     /// Brokers that nothing is asked of now.
     idle: HashMap<i32, Connection>,
-    busy: BTreeSet<i32>,
+    /// The others, with the bytes that their answers may bring.
+    busy: HashMap<i32, usize>,
+    /// By broker: the turn in which it was asked last.
+    asked_at: HashMap<i32, usize>,
     /// By broker: requests in a row that came to nothing.
     failures: HashMap<i32, u32>,
     /// Counts requests: another partition stands first each time.
@@ -101,7 +116,8 @@ pub(super) async fn run(
         failed: false,
         positions: HashMap::new(),
         idle: HashMap::new(),
-        busy: BTreeSet::new(),
+        busy: HashMap::new(),
+        asked_at: HashMap::new(),
         failures: HashMap::new(),
         turn: 0,
         expansion: 1,
@@ -131,7 +147,9 @@ impl Task {
         match command {
             Command::Add(begins) => {
                 for Begin { epoch, partition, offset } in begins {
-                    self.positions.insert(epoch, Position { partition, offset, wait_until: None });
+                    let position =
+                        Position { partition, offset, wait_until: None, wrong_since: None, epoch: None, held_by: -1 };
+                    self.positions.insert(epoch, position);
                 }
                 self.refresh_at = Instant::now();
             }
@@ -158,10 +176,11 @@ impl Task {
         if !self.refreshing && !self.positions.is_empty() && self.refresh_at <= now {
             self.refresh();
         }
-        if self.shared.queued.load(SeqCst) >= self.options.queued_max {
+        let queued_max = self.options.queued_max;
+        if self.shared.queued.load(SeqCst) >= queued_max || self.shared.held.load(SeqCst) >= HELD_MAX {
             return;
         }
-        let mut by_broker: HashMap<i32, Vec<(u64, Leader)>> = HashMap::new();
+        let (mut by_broker, mut moved) = (HashMap::<i32, Vec<(u64, Leader)>>::new(), Vec::new());
         let mut leaderless = false;
         for (epoch, position) in &mut self.positions {
             if position.wait_until.is_some_and(|until| until > now) {
@@ -169,21 +188,32 @@ impl Task {
             }
             position.wait_until = None;
             match self.cluster.leader(&position.partition.topic, position.partition.partition) {
+                // Another leader may not have all that was read from the one before (KIP-320).
+                Some(leader) if position.epoch.is_some() && leader.epoch != position.held_by => {
+                    moved.push((*epoch, leader));
+                }
                 Some(leader) => by_broker.entry(leader.broker).or_default().push((*epoch, leader)),
                 None => leaderless = true,
             }
         }
+        moved.into_iter().for_each(|(epoch, leader)| self.ask_epoch_end(epoch, leader));
         if leaderless {
             self.refresh_soon(now);
         }
-        for (broker, epochs) in by_broker {
-            if !self.busy.contains(&broker) {
-                self.fetch(broker, epochs);
+        // Whoever was asked longest ago is asked first, and for its share: a slower one could otherwise never find room.
+        let share = (queued_max / by_broker.len().max(1)).max(FETCH_MIN);
+        let mut brokers: Vec<_> = by_broker.into_iter().filter(|(broker, _)| !self.busy.contains_key(broker)).collect();
+        brokers.sort_unstable_by_key(|(broker, _)| self.asked_at.get(broker).copied());
+        for (broker, epochs) in brokers {
+            let coming: usize = self.busy.values().sum();
+            if self.shared.queued.load(SeqCst).saturating_add(coming) >= queued_max {
+                return;
             }
+            self.fetch(broker, epochs, share);
         }
     }
 
-    fn fetch(&mut self, broker: i32, epochs: Vec<(u64, Leader)>) {
+    fn fetch(&mut self, broker: i32, epochs: Vec<(u64, Leader)>, share: usize) {
         let mut from: Vec<(u64, FetchFrom<'_>)> = epochs
             .into_iter()
             .filter_map(|(epoch, leader)| {
@@ -195,24 +225,24 @@ impl Task {
         from.sort_unstable_by_key(|(_, from)| (from.topic, from.partition));
         let from = in_turn(from, self.turn, |one, next| one.1.topic == next.1.topic);
         self.turn = self.turn.wrapping_add(1);
+        self.asked_at.insert(broker, self.turn);
         let asked = from.iter().filter_map(|(epoch, from)| {
             let partition = self.positions.get(epoch)?.partition.clone();
             Some(Asked { epoch: *epoch, partition, offset: from.offset })
         });
         let asked = asked.collect();
         let partitions: Vec<FetchFrom<'_>> = from.into_iter().map(|(_, from)| from).collect();
-        let FetchOptions { wait, min_bytes, partition_max_bytes, queued_max, patience, .. } = self.options;
+        let FetchOptions { wait, min_bytes, partition_max_bytes, patience, .. } = self.options;
         let limits = FetchLimits {
             wait_ms: i32::try_from(wait.as_millis()).unwrap_or(i32::MAX),
             min_bytes,
-            // One answer may fill the queue; it is never much over its bound.
-            max_bytes: i32::try_from((queued_max / self.expansion).max(FETCH_MIN)).unwrap_or(i32::MAX),
+            max_bytes: i32::try_from((share / self.expansion).max(FETCH_MIN)).unwrap_or(i32::MAX),
             partition_max_bytes,
         };
         let body = Bytes::from(api::fetch_request(limits, &partitions));
         let (connection, address) = (self.idle.remove(&broker), self.cluster.address(broker).cloned());
         let (client, patience) = (self.cluster.client.clone(), patience.saturating_add(wait));
-        self.busy.insert(broker);
+        self.busy.insert(broker, share);
         self.waiting.push(Box::pin(async move {
             let connection = match (connection.filter(Connection::is_open), address) {
                 (Some(connection), _) => Ok(connection),
@@ -248,182 +278,64 @@ impl Task {
         }
     }
 
-    fn pause(&self) -> Duration {
-        pause(&self.options.common, self.in_vain)
-    }
-
-    fn take(&mut self, done: Done) {
-        let now = Instant::now();
-        match done {
-            Done::Metadata(Ok(metadata)) => {
-                self.refreshing = false;
-                self.cluster.learn(&metadata);
-                self.idle.retain(|broker, _| self.cluster.knows(*broker));
-                self.failures.retain(|broker, _| self.cluster.knows(*broker));
-                let all = self.positions.values();
-                let led = |position: &Position| {
-                    self.cluster.leader(&position.partition.topic, position.partition.partition).is_some()
-                };
-                self.in_vain = if all.clone().all(led) { 0 } else { self.in_vain + 1 };
-                self.refresh_at = now + REFRESH;
-                let denied = metadata.topics.iter().find(|topic| matches!(topic.code, Code(29) | Code(17)));
-                if let Some(topic) = denied {
-                    self.fail(format!("topic `{}`: {}", topic.name, topic.code));
-                }
-            }
-            Done::Metadata(Err(error @ ConnectionError::Unfit { .. })) => self.fail_unfit(error.to_string()),
-            Done::Metadata(Err(error)) => {
-                self.refreshing = false;
-                if self.in_vain % 20 == 1 {
-                    tracing::warn!(%error, "no broker tells who leads");
-                }
-                self.in_vain += 1;
-                self.refresh_at = now + self.pause();
-            }
-            Done::Fetched { broker, asked, connection, answer } => {
-                self.busy.remove(&broker);
-                if let Some(connection) = connection {
-                    self.idle.insert(broker, connection);
-                }
-                match answer {
-                    Ok(answer) => {
-                        self.failures.remove(&broker);
-                        self.read(&asked, &answer, now);
-                    }
-                    Err(error @ ConnectionError::Unfit { .. }) => self.fail_unfit(error.to_string()),
-                    Err(error) => {
-                        tracing::debug!(broker, %error, "fetch");
-                        let failures = self.failures.entry(broker).or_default();
-                        let pause = pause(&self.options.common, *failures);
-                        *failures = failures.saturating_add(1);
-                        self.put_off(asked.iter().map(|asked| asked.epoch), now, pause);
-                    }
-                }
-            }
-            Done::Earliest { epoch, offset, answer } => {
-                let Some(position) = self.positions.get_mut(&epoch).filter(|position| position.offset == offset) else {
-                    return;
-                };
-                match answer {
-                    Ok(Ok(earliest)) => {
-                        // As `auto.offset.reset: earliest` has it: nothing that is still there is skipped.
-                        tracing::warn!(partition = ?position.partition, offset, earliest, "the offset is gone, reading goes on at the earliest");
-                        (position.offset, position.wait_until) = (earliest, None);
-                    }
-                    _ => self.put_off([epoch].into_iter(), now, self.options.common.backoff),
-                }
-            }
-        }
-    }
-
-    /// Something is wrong with these: leaders are asked for, and nothing of them is for a while.
-    fn put_off(&mut self, epochs: impl Iterator<Item = u64>, now: Instant, pause: Duration) {
-        let until = now + pause;
-        for epoch in epochs {
-            if let Some(position) = self.positions.get_mut(&epoch) {
-                position.wait_until = Some(until);
-            }
-        }
-        self.refresh_soon(now);
-    }
-
-    /// The lane has to start over.
-    fn fail(&mut self, reason: String) {
-        if !std::mem::replace(&mut self.failed, true) {
-            // A lane that is gone has no use for it.
-            self.news.send(News::Failed(reason)).ok();
-        }
-    }
-
-    /// The same, and the next one by librdkafka where that is free to choose.
-    fn fail_unfit(&mut self, reason: String) {
-        self.unfit.note();
-        self.fail(reason);
-    }
-
-    fn read(&mut self, asked: &[Asked], answer: &Bytes, now: Instant) {
-        let (code, fetched) = match api::fetch(answer) {
-            Ok(read) => read,
-            Err(error) => return self.fail(format!("fetch: {error}")),
-        };
-        if !code.is_none() {
-            return self.put_off(asked.iter().map(|asked| asked.epoch), now, self.options.common.backoff);
-        }
-        let by_partition: HashMap<(&str, i32), &Asked> =
-            asked.iter().map(|asked| ((&*asked.partition.topic, asked.partition.partition), asked)).collect();
-        let mut grown = 0;
-        for one in fetched {
-            let Some(asked) = by_partition.get(&(one.topic.as_str(), one.partition)) else { continue };
-            let epoch = asked.epoch;
-            // One that was given up meanwhile, or moved, has no use for this.
-            if self.positions.get(&epoch).is_none_or(|position| position.offset != asked.offset) {
-                continue;
-            }
-            match one.code {
-                Code::NONE => {
-                    let failed = self.read_partition(epoch, &one, &mut grown).err();
-                    let Some(error) = failed else { continue };
-                    let reason = format!("{}[{}]: {error}", one.topic, one.partition);
-                    match error {
-                        RecordsError::Old(_) => self.fail_unfit(reason),
-                        _ => self.fail(reason),
-                    }
-                }
-                Code::OFFSET_OUT_OF_RANGE => self.ask_earliest(epoch),
-                code @ (Code(29) | Code(30) | Code(17)) => {
-                    self.fail(format!("{}[{}]: {code}", one.topic, one.partition));
-                }
-                code => {
-                    tracing::debug!(topic = one.topic, partition = one.partition, %code, "fetch");
-                    self.put_off([epoch].into_iter(), now, self.options.common.backoff);
-                }
-            }
-        }
-        self.expansion = (grown / answer.len().max(1)).max(1);
-    }
-
-    /// Adds to `grown` what became of it.
-    fn read_partition(&mut self, epoch: u64, fetched: &api::Fetched, grown: &mut usize) -> Result<(), RecordsError> {
-        let Some(position) = self.positions.get_mut(&epoch) else { return Ok(()) };
-        self.shared.ends.lock().insert(epoch, fetched.last_stable);
-        let mut aborted = Aborted::new(&fetched.aborted);
-        for batch in records::batches(&fetched.records)? {
-            // What compression hid is too much at once: the rest is asked for again.
-            if self.shared.queued.load(SeqCst) >= self.options.queued_max.saturating_mul(2) {
-                break;
-            }
-            let wanted = aborted.wants(&batch)?;
-            if wanted && batch.next_offset() > position.offset {
-                let mut rows = Vec::new();
-                let data = batch.rows(position.offset, &mut rows)?;
-                *grown += data.len();
-                if !rows.is_empty() {
-                    let queued = self.shared.queue(data.len() + rows.len() * size_of::<records::Row>());
-                    self.news.send(News::Chunk(Chunk { epoch, rows, data, _queued: queued })).ok();
-                }
-            }
-            position.offset = position.offset.max(batch.next_offset());
-        }
-        Ok(())
-    }
-
-    fn ask_earliest(&mut self, epoch: u64) {
-        let Some(position) = self.positions.get_mut(&epoch) else { return };
-        let Partition { topic, partition } = &position.partition;
-        let Some(leader) = self.cluster.leader(topic, *partition) else { return };
+    /// Asks a partition's leader something, on a connection of its own. Until the answer is there, nothing is fetched.
+    fn ask_leader<T: Send + 'static>(
+        &mut self,
+        epoch: u64,
+        leader: Leader,
+        (api, body): (Api, Vec<u8>),
+        read: fn(&[u8]) -> Result<T, WireError>,
+        done: impl FnOnce(Result<T, String>) -> Done + Send + 'static,
+    ) {
         let Some(address) = self.cluster.address(leader.broker).cloned() else { return };
-        // Until the answer is there, nothing is fetched.
-        position.wait_until = Some(Instant::now() + self.options.patience);
-        let (offset, client, patience) = (position.offset, self.cluster.client.clone(), self.options.patience);
-        let body = Bytes::from(api::earliest_request(topic, *partition, leader.epoch));
+        let Some(position) = self.positions.get_mut(&epoch) else { return };
+        let patience = self.options.patience;
+        // It ends before this is over.
+        position.wait_until = Some(Instant::now() + REFRESH + patience);
+        let client = self.cluster.client.clone();
         self.waiting.push(Box::pin(async move {
             let ask = async {
                 let connection = Connection::open(&address, &client).await.map_err(|error| error.to_string())?;
-                let answer = connection.call(api::LIST_OFFSETS, vec![body], patience).await;
-                api::earliest(&answer.map_err(|error| error.to_string())?).map_err(|error| error.to_string())
+                let answer = connection.call(api, vec![Bytes::from(body)], patience).await;
+                read(&answer.map_err(|error| error.to_string())?).map_err(|error| error.to_string())
             };
-            Done::Earliest { epoch, offset, answer: ask.await }
+            done(ask.await)
         }));
+    }
+
+    fn ask_earliest(&mut self, epoch: u64) {
+        let Some(Position { partition: Partition { topic, partition }, offset, .. }) = self.positions.get(&epoch)
+        else {
+            return;
+        };
+        let (Some(leader), offset) = (self.cluster.leader(topic, *partition), *offset) else { return };
+        let body = api::earliest_request(topic, *partition, leader.epoch);
+        self.ask_leader(epoch, leader, (api::LIST_OFFSETS, body), api::earliest, move |answer| Done::Earliest {
+            epoch,
+            offset,
+            answer,
+        });
+    }
+
+    /// Where the leader's log ends for what was read last.
+    fn ask_epoch_end(&mut self, epoch: u64, leader: Leader) {
+        let Some(Position { partition: Partition { topic, partition }, offset, epoch: Some(read), .. }) =
+            self.positions.get(&epoch)
+        else {
+            return;
+        };
+        let (offset, leader_epoch) = (*offset, leader.epoch);
+        let body = api::epoch_end_request(topic, *partition, leader_epoch, *read);
+        self.ask_leader(epoch, leader, (api::EPOCH_END, body), api::epoch_end, move |answer| Done::EpochEnd {
+            epoch,
+            offset,
+            leader_epoch,
+            answer,
+        });
+    }
+
+    fn pause(&self) -> Duration {
+        pause(&self.options.common, self.in_vain)
     }
 }
 
@@ -443,31 +355,4 @@ fn in_turn<T: Clone>(mut sorted: Vec<T>, turn: usize, together: impl Fn(&T, &T) 
         group.rotate_left(round % group.len());
     }
     groups.into_iter().flat_map(|group| group.iter().cloned()).collect()
-}
-
-/// Which batches belong to transactions that were aborted (KIP-98, "READ_COMMITTED").
-struct Aborted<'a> {
-    /// Producer and first offset, ascending.
-    upcoming: std::iter::Peekable<std::slice::Iter<'a, (i64, i64)>>,
-    open: BTreeSet<i64>,
-}
-
-impl<'a> Aborted<'a> {
-    fn new(aborted: &'a [(i64, i64)]) -> Self {
-        Self { upcoming: aborted.iter().peekable(), open: BTreeSet::new() }
-    }
-
-    /// Whether a lane is to see the batch. To be called with each, in order.
-    fn wants(&mut self, batch: &Fetched) -> Result<bool, RecordsError> {
-        while let Some((producer, _)) = self.upcoming.next_if(|(_, first)| *first < batch.next_offset()) {
-            self.open.insert(*producer);
-        }
-        if batch.is_control() {
-            if self.open.contains(&batch.producer) && batch.is_abort()? {
-                self.open.remove(&batch.producer);
-            }
-            return Ok(false);
-        }
-        Ok(!(batch.is_transactional() && self.open.contains(&batch.producer)))
-    }
 }

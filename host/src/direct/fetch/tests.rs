@@ -52,11 +52,16 @@ fn batch(offset: i64, producer: i64, attributes: i16, records: &[(&[u8], &str)])
 
 /// The offset that a request asks for.
 fn asked(body: &[u8]) -> i64 {
+    asked_of(body).1
+}
+
+/// The same, and the epoch of the leader that it is asked of.
+fn asked_of(body: &[u8]) -> (i32, i64) {
     let mut reader = Reader::new(body);
     reader.take(4 + 4 + 4 + 4 + 1 + 4 + 4).expect("limits");
     assert_eq!((reader.len(), reader.text(), reader.len()), (Ok(1), Ok("t"), Ok(1)));
-    reader.take(8).expect("a partition and its leader's epoch");
-    reader.i64().expect("an offset")
+    reader.i32().expect("a partition");
+    (reader.i32().expect("its leader's epoch"), reader.i64().expect("an offset"))
 }
 
 fn fetcher(fake: &Fake, offset: i64) -> Fetcher {
@@ -177,4 +182,78 @@ fn records_in_an_old_format_are_left_to_librdkafka_and_damaged_ones_are_said() {
     let said = read(&fetcher(&damaged, 0), 1).expect_err("refused");
     assert!(said.contains("t[0]: a batch whose checksum is wrong"), "{said}");
     assert_eq!(next(&damaged), Some(()), "which another client does not help");
+}
+
+/// A log of which the new leader has another end: what it has in place of what was read is read, nothing is skipped.
+#[test]
+fn a_new_leader_that_lacks_what_was_read_is_read_from_where_its_log_parts() {
+    const FENCED: i16 = 74;
+    let of_leader = |epoch: i32, mut batch: Vec<u8>| {
+        batch[12..16].copy_from_slice(&epoch.to_be_bytes());
+        batch
+    };
+    let epoch = Arc::new(std::sync::OnceLock::<Arc<std::sync::atomic::AtomicI32>>::new());
+    let of_fake = Arc::clone(&epoch);
+    let fake = Fake::start(11, move |key, body| {
+        let leader = of_fake.get()?;
+        if key == api::EPOCH_END.key {
+            let mut reader = Reader::new(body);
+            assert_eq!((reader.len(), reader.text(), reader.len()), (Ok(1), Ok("t"), Ok(1)));
+            assert_eq!((reader.i32(), reader.i32(), reader.i32()), (Ok(0), Ok(1), Ok(0)), "partition, now, then");
+            let mut bytes = Vec::new();
+            bytes.i32(0);
+            bytes.len_of(1);
+            bytes.text("t");
+            bytes.len_of(1);
+            bytes.i16(0);
+            [0, 0].into_iter().for_each(|number| bytes.i32(number));
+            bytes.i64(2);
+            return Some(bytes);
+        }
+        let old = of_leader(0, batch(0, -1, 0, &[(b"k", "a"), (b"k", "b"), (b"k", "lost")]));
+        let new = of_leader(1, batch(2, -1, 0, &[(b"k", "in its place"), (b"k", "d")]));
+        Some(match (asked_of(body), leader.load(SeqCst)) {
+            ((0, 0), 0) => answer(0, &[], &old),
+            ((0, 3), _) => {
+                leader.store(1, SeqCst);
+                answer(FENCED, &[], &[])
+            }
+            // Who asks for offset 3 here has not found out, and is given what is behind it.
+            ((1, 2 | 3), 1) => answer(0, &[], &new),
+            _ => answer(0, &[], &[]),
+        })
+    });
+    epoch.set(Arc::clone(&fake.leader_epoch)).expect("once");
+    let expected = [(0, "a"), (1, "b"), (2, "lost"), (2, "in its place"), (3, "d")];
+    let expected: Vec<_> = expected.iter().map(|(offset, value)| (*offset, (*value).to_owned())).collect();
+    assert_eq!(read(&fetcher(&fake, 0), 5), Ok(expected));
+}
+
+#[test]
+fn a_small_part_of_an_answer_does_not_hold_the_rest_and_a_large_one_is_not_copied() {
+    let shared = Arc::new(Shared::default());
+    let held = || shared.held.load(SeqCst);
+    let answer = shared.hold(Bytes::from(vec![0; 8000]));
+    let small = shared.hold_part(answer.slice(..999), answer.len());
+    drop(answer);
+    assert_eq!(held(), 999);
+    drop(small);
+    assert_eq!(held(), 0);
+    let answer = shared.hold(Bytes::from(vec![0; 8000]));
+    let large = shared.hold_part(answer.slice(1000..), answer.len());
+    assert_eq!(large.as_ptr(), answer[1000..].as_ptr());
+    drop(answer);
+    assert_eq!(held(), 8000);
+}
+
+#[test]
+fn nothing_is_asked_for_while_too_much_is_held() {
+    let fake = Fake::start(11, |_, body| Some(answer(0, &[], &batch(asked(body), -1, 0, &[(b"k", "there")]))));
+    let fetcher = Fetcher::start(&fake.settings, &fake.ground).expect("a fetcher");
+    let much = fetcher.shared.hold(Bytes::from(vec![0; HELD_MAX]));
+    fetcher.add([(1, Partition { topic: Arc::from("t"), partition: 0 }, 0)].into_iter());
+    // As long as it takes to learn of the leader, and longer than anything else.
+    fetcher.receive(Duration::from_millis(300), &mut |_| panic!("nothing")).expect("no error");
+    drop(much);
+    assert_eq!(read(&fetcher, 1).map(|read| read[0].clone()), Ok((0, "there".into())));
 }

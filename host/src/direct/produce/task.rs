@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     direct::{
-        api::{self, Metadata},
+        api::{self, Code, Metadata},
         choice::Unfit,
         cluster::Cluster,
         connection::{Connection, ConnectionError},
@@ -75,7 +75,7 @@ enum Done {
         asked: BTreeSet<u32>,
         answer: Result<Metadata, ConnectionError>,
     },
-    Identity(Result<(i64, i16), String>),
+    Identity(Result<(i64, i16), (Option<Code>, String)>),
 }
 
 type Waiting = Pin<Box<dyn Future<Output = Done> + Send>>;
@@ -98,6 +98,10 @@ struct Task {
     identity: Option<Identity>,
     identifying: bool,
     identify_at: Instant,
+    /// Attempts in a row that failed.
+    unidentified: u32,
+    /// Why nothing can be sent, for good.
+    refused: Option<Failure>,
     generation: u64,
     refreshing: bool,
     refresh_at: Instant,
@@ -127,6 +131,8 @@ pub(super) async fn run(options: ProduceOptions, shared: Arc<Shared>, reports: S
         identity: None,
         identifying: false,
         identify_at: now,
+        unidentified: 0,
+        refused: None,
         generation: 0,
         refreshing: false,
         refresh_at: now,
@@ -154,7 +160,12 @@ impl Task {
         let slots = &mut *self.shared.slots.lock();
         if slots.topics.len() > self.names.len() {
             self.wanted.extend(self.names.len() as u32..slots.topics.len() as u32);
-            self.names.extend(slots.topics[self.names.len()..].iter().map(|topic| Arc::clone(&topic.name)));
+            let fresh = &mut slots.topics[self.names.len()..];
+            if self.refused.is_some() {
+                fresh.iter_mut().for_each(|topic| topic.failed.clone_from(&self.refused));
+                learnt(&self.shared);
+            }
+            self.names.extend(fresh.iter().map(|topic| Arc::clone(&topic.name)));
             self.refresh_at = now;
         }
         self.linger_until = None;
@@ -212,11 +223,13 @@ impl Task {
             let client = self.cluster.client.clone();
             self.waiting.push(Box::pin(async move {
                 let ask = async {
-                    let connection = Connection::open(&address, &client).await.map_err(|error| error.to_string())?;
+                    let lost = |error: ConnectionError| (None, error.to_string());
+                    let connection = Connection::open(&address, &client).await.map_err(lost)?;
                     let body = Bytes::from(api::init_producer_id_request());
                     let answer = connection.call(api::INIT_PRODUCER_ID, vec![body], PATIENCE).await;
-                    let answer = api::init_producer_id(&answer.map_err(|error| error.to_string())?);
-                    answer.map_err(|error| error.to_string())?.map_err(|code| code.to_string())
+                    let answer = api::init_producer_id(&answer.map_err(lost)?);
+                    let answer = answer.map_err(|error| (None, error.to_string()))?;
+                    answer.map_err(|code| (Some(code), code.to_string()))
                 };
                 Done::Identity(ask.await)
             }));
@@ -360,6 +373,11 @@ impl Task {
             self.reports.send(Report { opaques, outcome }).ok();
         }
     }
+}
+
+/// The lane is to look at its topics again.
+fn learnt(shared: &Shared) {
+    shared.learnt.fetch_add(1, SeqCst);
 }
 
 fn keep(shared: &Shared, memory: Vec<u8>) {

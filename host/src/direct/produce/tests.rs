@@ -67,12 +67,13 @@ fn produce(producer: &mut DirectProducer, topic: DirectTopic, values: &[&str]) {
 fn ends(producer: &mut DirectProducer, count: usize) -> Vec<(u64, Failure)> {
     let (mut ended, mut failed) = (0, Vec::new());
     while ended < count {
-        producer.poll(Duration::from_secs(1), &mut |report| {
+        let polled = producer.poll(Duration::from_secs(1), &mut |report| {
             ended += report.opaques.len();
             if let Err(failure) = report.outcome {
                 failed.extend(report.opaques.iter().map(|opaque| (*opaque, failure.clone())));
             }
         });
+        polled.expect("the task goes on");
     }
     failed
 }
@@ -154,6 +155,60 @@ fn what_was_tried_and_given_up_leaves_no_place_to_be_taken() {
     assert_eq!(told.try_iter().last(), Some((1, 0, values(&["b"]))));
 }
 
+/// The batch may have arrived the first time, and the broker takes the next of as many records for it.
+#[test]
+fn what_was_tried_and_halved_leaves_no_place_to_be_taken_either() {
+    const TOO_OLD: i16 = 32;
+    let (fake, told) = broker(&[None, Some(TOO_OLD), Some(TOO_OLD), Some(TOO_OLD), Some(0)]);
+    let mut producer = DirectProducer::start(&fake.settings, &fake.ground).expect("a producer");
+    let topic = producer.topic(b"t").expect("a topic");
+    produce(&mut producer, topic, &["a", "b"]);
+    assert!(matches!(&ends(&mut producer, 2)[..], [(0, Failure::Record(_)), (1, Failure::Record(_))]));
+    produce(&mut producer, topic, &["c", "d"]);
+    assert_eq!(ends(&mut producer, 2), []);
+    assert_eq!(told.try_iter().last(), Some((1, 0, values(&["c", "d"]))));
+}
+
+#[test]
+fn a_batch_that_was_damaged_on_its_way_is_sent_again_and_said() {
+    const CORRUPT: i16 = 2;
+    let (fake, told) = broker(&[Some(CORRUPT), Some(CORRUPT), Some(0)]);
+    let mut producer = DirectProducer::start(&fake.settings, &fake.ground).expect("a producer");
+    let topic = producer.topic(b"t").expect("a topic");
+    produce(&mut producer, topic, &["a", "b"]);
+    assert_eq!(ends(&mut producer, 2), []);
+    assert_eq!(told.try_iter().count(), 3);
+    let said = producer.trouble().expect("what went wrong");
+    assert!(said.starts_with("t[0]: "), "{said}");
+    assert_eq!(producer.trouble(), None);
+}
+
+#[test]
+fn who_may_not_produce_at_all_is_told_so_and_who_may_not_yet_goes_on_asking() {
+    const CLUSTER_DENIED: i16 = 31;
+    const LOADING: i16 = 14;
+    let (fake, _told) = broker(&[]);
+    fake.identity_code.store(LOADING, SeqCst);
+    let mut producer = DirectProducer::start(&fake.settings, &fake.ground).expect("a producer");
+    let topic = producer.topic(b"t").expect("a topic");
+    produce(&mut producer, topic, &["a"]);
+    let said = loop {
+        producer.poll(Duration::from_millis(1), &mut |report| panic!("{report:?}")).expect("the task goes on");
+        if let Some(said) = producer.trouble() {
+            break said;
+        }
+    };
+    assert!(said.starts_with("no producer id: "), "{said}");
+    fake.identity_code.store(CLUSTER_DENIED, SeqCst);
+    let failed = ends(&mut producer, 1);
+    assert!(matches!(&failed[..], [(0, Failure::Configuration(_))]), "{failed:?}");
+    // Nor to a topic that is asked for later.
+    let later = producer.topic(b"u").expect("another topic");
+    produce(&mut producer, later, &["b"]);
+    let failed = ends(&mut producer, 1);
+    assert!(matches!(&failed[..], [(0, Failure::Configuration(_))]), "{failed:?}");
+}
+
 #[test]
 fn an_old_broker_is_left_to_librdkafka() {
     let fake = Fake::start(5, |_, _| None);
@@ -162,7 +217,7 @@ fn an_old_broker_is_left_to_librdkafka() {
     let said = loop {
         match producer.contact() {
             DirectContact::Unfit(reason) => break reason,
-            _ => producer.poll(Duration::from_millis(10), &mut |_| {}),
+            _ => producer.poll(Duration::from_millis(10), &mut |_| {}).expect("the task goes on"),
         }
     };
     assert!(said.contains("does not understand Produce in version 8"), "{said}");

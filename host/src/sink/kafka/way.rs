@@ -23,11 +23,13 @@ pub(super) enum Topic {
 
 impl Way {
     pub(super) fn new(settings: &Settings, client: &Choice) -> Result<Self, KafkaError> {
-        let direct = client.start("send records", |ground| DirectProducer::start(settings, ground))?;
-        let Some(producer) = direct else { return Ok(Self::Client(Producer::new(settings)?)) };
-        // A property or a value that does not exist is found out by librdkafka, as on its own way.
+        // A property or a value that does not exist is found out by librdkafka, on either way.
         Producer::check(settings)?;
-        Ok(Self::Direct(Box::new(producer)))
+        let direct = client.start("send records", |ground| DirectProducer::start(settings, ground))?;
+        Ok(match direct {
+            Some(producer) => Self::Direct(Box::new(producer)),
+            None => Self::Client(Producer::new(settings)?),
+        })
     }
 
     /// Whether the cluster has answered since the first topic was asked for.
@@ -72,6 +74,14 @@ impl Way {
         }
     }
 
+    /// What went wrong since this was asked last, where that is known before anything ends.
+    pub(super) fn trouble(&mut self) -> Option<String> {
+        match self {
+            Self::Client(_) => None,
+            Self::Direct(producer) => producer.trouble(),
+        }
+    }
+
     /// At the end of what belongs together.
     pub(super) fn offer(&mut self) {
         if let Self::Direct(producer) = self {
@@ -80,10 +90,18 @@ impl Way {
     }
 
     /// Calls with the numbers of records and their outcome, which is the same for all of one call.
-    pub(super) fn poll(&mut self, wait: Duration, ended: &mut dyn FnMut(&[u64], Result<(), Failure>)) {
+    ///
+    /// # Errors
+    /// Nothing will come any more.
+    pub(super) fn poll(
+        &mut self,
+        wait: Duration,
+        ended: &mut dyn FnMut(&[u64], Result<(), Failure>),
+    ) -> Result<(), String> {
         match self {
             Self::Client(producer) => {
                 producer.poll(wait, &mut |delivered| ended(&[delivered.opaque as u64], delivered.outcome));
+                Ok(())
             }
             Self::Direct(producer) => producer.poll(wait, &mut |report| ended(&report.opaques, report.outcome)),
         }

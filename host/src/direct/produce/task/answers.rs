@@ -4,15 +4,18 @@ use std::collections::{BTreeSet, HashMap};
 
 use tokio::time::Instant;
 
-use super::{Done, Identity, Place, REFRESH, Task, keep};
+use super::{Done, Identity, Place, REFRESH, Task, keep, learnt};
 use crate::{
     direct::{
         api::{self, Code, Metadata},
         connection::{Connection, ConnectionError},
-        produce::{DirectContact, Shared},
+        produce::DirectContact,
     },
     kafka::{self, Failure},
 };
+
+/// Times that a batch is sent again which a broker finds damaged.
+const DAMAGED_MAX: u32 = 3;
 
 impl Task {
     pub(super) fn take(&mut self, done: Done) {
@@ -32,13 +35,21 @@ impl Task {
             }
             Done::Identity(Ok((producer, epoch))) => {
                 self.generation += 1;
-                self.identifying = false;
+                (self.identifying, self.unidentified) = (false, 0);
                 self.identity = Some(Identity { producer, epoch, generation: self.generation });
             }
-            Done::Identity(Err(reason)) => {
-                tracing::debug!(reason, "no producer id yet");
+            Done::Identity(Err((code, reason))) => {
                 self.identifying = false;
-                self.identify_at = now + self.options.common.backoff;
+                let reason = format!("no producer id: {reason}");
+                if let Some(Failure::Configuration(_)) = code.map(|code| kafka::judge(code.0, None)) {
+                    return self.refuse(&Failure::Configuration(reason));
+                }
+                if self.unidentified % 20 == 1 {
+                    tracing::warn!(reason, "nothing can be sent yet");
+                }
+                self.identify_at = now + self.pause(self.unidentified);
+                self.unidentified += 1;
+                *self.shared.trouble.lock() = Some(reason);
             }
             Done::Opened { broker, connection } => self.opened(broker, connection, now),
             Done::Produced { broker, sent, answer } => {
@@ -54,11 +65,10 @@ impl Task {
                 match answer.and_then(|answer| api::produce(&answer).map_err(|error| error.to_string())) {
                     Ok(produced) => self.settle(places, &produced, now),
                     Err(reason) => {
-                        tracing::debug!(broker, reason, "produce");
                         if let Some(link) = self.links.get_mut(&broker) {
                             link.connection = None;
                         }
-                        places.iter().for_each(|place| self.again(*place, now));
+                        places.iter().for_each(|place| self.again(*place, now, &reason));
                     }
                 }
             }
@@ -84,11 +94,19 @@ impl Task {
     }
 
     /// The batch is to be sent again, maybe to another leader.
-    fn again(&mut self, place: Place, now: Instant) {
-        let pause = self.flows.get(&place).map_or(std::time::Duration::ZERO, |flow| self.pause(flow.attempts));
+    fn again(&mut self, place: Place, now: Instant, why: &str) {
+        let attempts = self.flows.get(&place).map_or(0, |flow| flow.attempts);
+        let pause = self.pause(attempts);
         if let Some(flow) = self.flows.get_mut(&place) {
             flow.again(now + pause);
         }
+        let topic = &self.names[place.0 as usize];
+        if attempts % 50 == 5 {
+            tracing::warn!(topic = &**topic, partition = place.1, attempts, why, "a batch is sent again and again");
+        } else {
+            tracing::debug!(topic = &**topic, partition = place.1, why, "a batch is sent again");
+        }
+        *self.shared.trouble.lock() = Some(format!("{topic}[{}]: {why}", place.1));
         self.want(place.0, now);
     }
 
@@ -100,7 +118,7 @@ impl Task {
             match found.get(&(name, place.1 as i32)) {
                 Some(produced) => self.settle_one(place, produced, now),
                 // Not spoken of: as if it had not been answered.
-                None => self.again(place, now),
+                None => self.again(place, now, "the broker did not speak of it"),
             }
             // Its slot may hold a batch that filled meanwhile, and is still told of.
             if self.flows.get(&place).is_some_and(|flow| flow.is_empty()) {
@@ -129,32 +147,38 @@ impl Task {
                 if code == Code::INVALID_PRODUCER_EPOCH {
                     self.identity = None;
                 }
-                return self.again(place, now);
+                return self.again(place, now, &code.to_string());
+            }
+            // Damaged on its way, most likely.
+            Code::CORRUPT_MESSAGE if flow.attempts < DAMAGED_MAX => {
+                return self.again(place, now, &code.to_string());
             }
             _ => {}
         }
         match kafka::judge(code.0, text) {
-            Failure::Record(reason) if flow.records() > 1 => {
-                if let Err(error) = flow.halve() {
-                    self.give_up(place, &Failure::Transient(format!("{reason}; it cannot be halved: {error}")));
-                }
-            }
             failure @ Failure::Record(_) => {
                 // What was tried before may have arrived, and its place in the sequence is then not free.
                 let tried = flow.attempts > 0;
-                let opaques = flow.refused().unwrap_or_default();
+                let opaques = if flow.records() > 1 {
+                    if let Err(error) = flow.halve() {
+                        let reason = format!("{}; it cannot be halved: {error}", failure.reason());
+                        return self.give_up(place, &Failure::Transient(reason));
+                    }
+                    Vec::new()
+                } else {
+                    flow.refused().unwrap_or_default()
+                };
                 if tried {
                     self.bump(now);
                 }
                 self.report(opaques, Err(failure));
             }
             // It is the broker's to know topics; metadata says when it never will.
-            Failure::Configuration(_) if code == Code::UNKNOWN_TOPIC_OR_PARTITION => self.again(place, now),
-            failure @ Failure::Configuration(_) => self.give_up(place, &failure),
-            Failure::Transient(reason) => {
-                tracing::debug!(topic = produced.topic, partition = produced.partition, reason, "produce");
-                self.again(place, now);
+            Failure::Configuration(_) if code == Code::UNKNOWN_TOPIC_OR_PARTITION => {
+                self.again(place, now, &code.to_string());
             }
+            failure @ Failure::Configuration(_) => self.give_up(place, &failure),
+            Failure::Transient(reason) => self.again(place, now, &reason),
         }
     }
 
@@ -169,30 +193,31 @@ impl Task {
         for index in asked.iter().copied() {
             let name = &self.names[index as usize];
             let Some(topic) = by_name.get(&**name) else { continue };
-            if topic.code.is_none() && !topic.leaders.is_empty() {
+            let known = slots.topics[index as usize].slots.len();
+            let is_less = topic.leaders.len() < known;
+            if topic.code.is_none() && !topic.leaders.is_empty() && !is_less {
                 self.unknown.remove(&index);
                 if topic.leaders.iter().any(|leader| leader.broker < 0) {
                     open = true;
                     self.wanted.insert(index);
                 }
                 let shared = &mut slots.topics[index as usize];
-                let count = topic.leaders.len().max(shared.slots.len());
-                if count > topic.leaders.len() {
-                    failed.push((
-                        index,
-                        Failure::Configuration(format!("topic `{name}` has fewer partitions than before")),
-                    ));
-                }
+                let count = topic.leaders.len();
                 shared.slots.resize_with(count, Default::default);
                 shared.partitions = Some(count);
                 continue;
             }
+            // There may be brokers that do not know it, or not all of it, yet.
             let since = *self.unknown.entry(index).or_insert(now);
+            let is_late = now - since > self.options.unknown_max;
             match kafka::judge(topic.code.0, None) {
-                Failure::Configuration(reason)
-                    if topic.code != Code::UNKNOWN_TOPIC_OR_PARTITION || now - since > self.options.unknown_max =>
-                {
+                Failure::Configuration(reason) if topic.code != Code::UNKNOWN_TOPIC_OR_PARTITION || is_late => {
                     failed.push((index, Failure::Configuration(format!("topic `{name}`: {reason}"))));
+                }
+                _ if is_less && is_late && topic.code.is_none() => {
+                    let count = topic.leaders.len();
+                    let reason = format!("topic `{name}` has {count} partitions, and had {known} before");
+                    failed.push((index, Failure::Configuration(reason)));
                 }
                 _ => {
                     open = true;
@@ -222,12 +247,7 @@ impl Task {
             self.unfit.note();
             *self.shared.contact.lock() = DirectContact::Unfit(reason.clone());
             // The lane starts over.
-            let failure = Failure::Transient(reason);
-            self.shared.slots.lock().topics.iter_mut().for_each(|topic| topic.failed = Some(failure.clone()));
-            learnt(&self.shared);
-            let places: Vec<Place> = self.flows.keys().copied().collect();
-            places.into_iter().for_each(|place| self.give_up(place, &failure));
-            return;
+            return self.refuse(&Failure::Transient(reason));
         }
         if self.in_vain % 20 == 1 {
             tracing::warn!(reason, "a broker is not reached");
@@ -237,8 +257,13 @@ impl Task {
             *contact = DirectContact::Waits(Some(reason));
         }
     }
-}
 
-fn learnt(shared: &Shared) {
-    shared.learnt.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+    /// Nothing can be sent at all.
+    fn refuse(&mut self, failure: &Failure) {
+        self.refused = Some(failure.clone());
+        self.shared.slots.lock().topics.iter_mut().for_each(|topic| topic.failed = Some(failure.clone()));
+        learnt(&self.shared);
+        let places: Vec<Place> = self.flows.keys().copied().collect();
+        places.into_iter().for_each(|place| self.give_up(place, failure));
+    }
 }

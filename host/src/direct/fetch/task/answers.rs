@@ -1,0 +1,261 @@
+//! What the brokers' answers mean for the partitions that are read.
+
+use std::collections::{BTreeSet, HashMap};
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::{Asked, Done, Duration, REFRESH, SILENCE, Task, pause};
+use crate::direct::{
+    api::{self, Code},
+    connection::ConnectionError,
+    fetch::{Chunk, News},
+    records::{self, Fetched, RecordsError},
+};
+
+impl Task {
+    pub(super) fn take(&mut self, done: Done) {
+        let now = Instant::now();
+        match done {
+            Done::Metadata(Ok(metadata)) => {
+                self.refreshing = false;
+                self.cluster.learn(&metadata);
+                self.idle.retain(|broker, _| self.cluster.knows(*broker));
+                self.failures.retain(|broker, _| self.cluster.knows(*broker));
+                self.asked_at.retain(|broker, _| self.cluster.knows(*broker));
+                let leaderless = self.positions.iter().filter(|(_, position)| {
+                    self.cluster.leader(&position.partition.topic, position.partition.partition).is_none()
+                });
+                let leaderless: Vec<u64> = leaderless.map(|(epoch, _)| *epoch).collect();
+                self.in_vain = if leaderless.is_empty() { 0 } else { self.in_vain + 1 };
+                self.refresh_at = now + REFRESH;
+                self.note_wrong(&leaderless, now, "nobody leads it");
+                let denied = metadata.topics.iter().find(|topic| matches!(topic.code, Code(29) | Code(17)));
+                if let Some(topic) = denied {
+                    self.fail(format!("topic `{}`: {}", topic.name, topic.code));
+                }
+            }
+            Done::Metadata(Err(error @ ConnectionError::Unfit { .. })) => self.fail_unfit(error.to_string()),
+            Done::Metadata(Err(error)) => {
+                self.refreshing = false;
+                if self.in_vain % 20 == 1 {
+                    tracing::warn!(%error, "no broker tells who leads");
+                }
+                self.in_vain += 1;
+                self.refresh_at = now + self.pause();
+            }
+            Done::Fetched { broker, asked, connection, answer } => {
+                let share = self.busy.remove(&broker).unwrap_or_default();
+                if let Some(connection) = connection {
+                    self.idle.insert(broker, connection);
+                }
+                match answer {
+                    Ok(answer) => {
+                        self.failures.remove(&broker);
+                        self.read(broker, &asked, answer, share, now);
+                    }
+                    Err(error @ ConnectionError::Unfit { .. }) => self.fail_unfit(error.to_string()),
+                    Err(error) => {
+                        tracing::debug!(broker, %error, "fetch");
+                        let failures = self.failures.entry(broker).or_default();
+                        let pause = pause(&self.options.common, *failures);
+                        *failures = failures.saturating_add(1);
+                        let epochs: Vec<u64> = asked.iter().map(|asked| asked.epoch).collect();
+                        self.put_off(&epochs, now, pause, &error.to_string());
+                    }
+                }
+            }
+            Done::Earliest { epoch, offset, answer } => {
+                let Some(position) = self.positions.get_mut(&epoch).filter(|position| position.offset == offset) else {
+                    return;
+                };
+                match answer {
+                    Ok(Ok(earliest)) => {
+                        // As `auto.offset.reset: earliest` has it: nothing that is still there is skipped.
+                        tracing::warn!(partition = ?position.partition, offset, earliest, "the offset is gone, reading goes on at the earliest");
+                        (position.offset, position.wait_until, position.epoch) = (earliest, None, None);
+                    }
+                    Ok(Err(code)) => self.put_off(&[epoch], now, self.options.common.backoff, &code.to_string()),
+                    Err(reason) => self.put_off(&[epoch], now, self.options.common.backoff, &reason),
+                }
+            }
+            Done::EpochEnd { epoch, offset, leader_epoch, answer } => {
+                let Some(position) = self.positions.get_mut(&epoch) else { return };
+                position.wait_until = None;
+                // What was under way has brought it on.
+                if position.offset != offset {
+                    return;
+                }
+                match answer {
+                    Ok(Ok(Some(end))) => {
+                        if end < offset {
+                            // What was read beyond it is gone, and other records take its place.
+                            tracing::warn!(partition = ?position.partition, offset, end, "the new leader's log ends before what was read, reading goes on there");
+                            position.offset = end;
+                        }
+                        position.held_by = leader_epoch;
+                    }
+                    // Another log altogether, for instance since the topic was made anew.
+                    Ok(Ok(None)) => self.ask_earliest(epoch),
+                    Ok(Err(code)) => self.put_off(&[epoch], now, self.options.common.backoff, &code.to_string()),
+                    Err(reason) => self.put_off(&[epoch], now, self.options.common.backoff, &reason),
+                }
+            }
+        }
+    }
+
+    /// Something is wrong with these: leaders are asked for, and nothing of them is for a while.
+    fn put_off(&mut self, epochs: &[u64], now: Instant, pause: Duration, why: &str) {
+        let until = now + pause;
+        for epoch in epochs {
+            if let Some(position) = self.positions.get_mut(epoch) {
+                position.wait_until = Some(until);
+            }
+        }
+        self.note_wrong(epochs, now, why);
+        self.refresh_soon(now);
+    }
+
+    /// Says it where it lasts.
+    fn note_wrong(&mut self, epochs: &[u64], now: Instant, why: &str) {
+        for epoch in epochs {
+            let Some(position) = self.positions.get_mut(epoch) else { continue };
+            let since = *position.wrong_since.get_or_insert(now);
+            if now - since >= SILENCE {
+                position.wrong_since = Some(now);
+                tracing::warn!(partition = ?position.partition, why, "a partition cannot be read");
+            }
+        }
+    }
+
+    /// The lane has to start over.
+    fn fail(&mut self, reason: String) {
+        if !std::mem::replace(&mut self.failed, true) {
+            // A lane that is gone has no use for it.
+            self.news.send(News::Failed(reason)).ok();
+        }
+    }
+
+    /// The same, and the next one by librdkafka where that is free to choose.
+    fn fail_unfit(&mut self, reason: String) {
+        self.unfit.note();
+        self.fail(reason);
+    }
+
+    /// Takes in what a broker says; `share` is what its answer was to bring.
+    fn read(&mut self, broker: i32, asked: &[Asked], answer: Bytes, share: usize, now: Instant) {
+        let whole = answer.len();
+        let (code, fetched) = match api::fetch(&self.shared.hold(answer)) {
+            Ok(read) => read,
+            Err(error) => return self.fail(format!("fetch: {error}")),
+        };
+        let backoff = self.options.common.backoff;
+        if !code.is_none() {
+            let epochs: Vec<u64> = asked.iter().map(|asked| asked.epoch).collect();
+            return self.put_off(&epochs, now, backoff, &code.to_string());
+        }
+        let by_partition: HashMap<(&str, i32), &Asked> =
+            asked.iter().map(|asked| ((&*asked.partition.topic, asked.partition.partition), asked)).collect();
+        let mut grown = Grown { packed: 0, plain: 0, most: share.saturating_mul(2) };
+        for mut one in fetched {
+            let Some(asked) = by_partition.get(&(one.topic.as_str(), one.partition)) else { continue };
+            let epoch = asked.epoch;
+            // One that was given up meanwhile, or moved, has no use for this.
+            if self.positions.get(&epoch).is_none_or(|position| position.offset != asked.offset) {
+                continue;
+            }
+            let name = |said: &dyn std::fmt::Display| format!("{}[{}]: {said}", one.topic, one.partition);
+            match one.code {
+                Code::NONE if one.preferred >= 0 && one.preferred != broker => {
+                    self.fail_unfit(name(&format_args!("broker {} is to be read from, a follower", one.preferred)));
+                }
+                Code::NONE => {
+                    one.records = self.shared.hold_part(one.records, whole);
+                    let failed = self.read_partition(epoch, &one, &mut grown).err();
+                    let Some(error) = failed else { continue };
+                    let reason = format!("{}[{}]: {error}", one.topic, one.partition);
+                    match error {
+                        RecordsError::Old(_) => self.fail_unfit(reason),
+                        _ => self.fail(reason),
+                    }
+                }
+                Code::OFFSET_OUT_OF_RANGE => self.ask_earliest(epoch),
+                code @ (Code(29) | Code(30) | Code(17)) => self.fail(name(&code)),
+                code => {
+                    tracing::debug!(topic = one.topic, partition = one.partition, %code, "fetch");
+                    self.put_off(&[epoch], now, backoff, &code.to_string());
+                }
+            }
+        }
+        if let Some(expansion) = grown.plain.checked_div(grown.packed) {
+            self.expansion = expansion.max(1);
+        }
+    }
+
+    fn read_partition(&mut self, epoch: u64, fetched: &api::Fetched, grown: &mut Grown) -> Result<(), RecordsError> {
+        let Some(position) = self.positions.get_mut(&epoch) else { return Ok(()) };
+        position.wrong_since = None;
+        self.shared.ends.lock().insert(epoch, fetched.last_stable);
+        let mut aborted = Aborted::new(&fetched.aborted);
+        for batch in records::batches(&fetched.records)? {
+            // What compression hid is too much at once: the rest is asked for again.
+            if grown.plain >= grown.most {
+                break;
+            }
+            let wanted = aborted.wants(&batch)?;
+            if wanted && batch.next_offset() > position.offset {
+                let mut rows = Vec::new();
+                let data = batch.rows(position.offset, &mut rows)?;
+                grown.packed += batch.len();
+                grown.plain += data.len();
+                if !rows.is_empty() {
+                    let data = if batch.is_compressed() { self.shared.hold(data) } else { data };
+                    let queued = self.shared.queue(data.len() + rows.len() * size_of::<records::Row>());
+                    self.news.send(News::Chunk(Chunk { epoch, rows, data, _queued: queued })).ok();
+                }
+            }
+            if position.epoch.is_none() {
+                // Under whom what was read before was written is not known: the leader of now is taken for right.
+                position.held_by = self.cluster.leader_epoch(&position.partition).unwrap_or(batch.leader_epoch);
+            }
+            position.epoch = Some(batch.leader_epoch).filter(|epoch| *epoch >= 0);
+            position.offset = position.offset.max(batch.next_offset());
+        }
+        Ok(())
+    }
+}
+
+/// Bytes of an answer's batches, before and behind decompression.
+struct Grown {
+    packed: usize,
+    plain: usize,
+    /// Of the latter.
+    most: usize,
+}
+
+/// Which batches belong to transactions that were aborted (KIP-98, "READ_COMMITTED").
+struct Aborted<'a> {
+    /// Producer and first offset, ascending.
+    upcoming: std::iter::Peekable<std::slice::Iter<'a, (i64, i64)>>,
+    open: BTreeSet<i64>,
+}
+
+impl<'a> Aborted<'a> {
+    fn new(aborted: &'a [(i64, i64)]) -> Self {
+        Self { upcoming: aborted.iter().peekable(), open: BTreeSet::new() }
+    }
+
+    /// Whether a lane is to see the batch. To be called with each, in order.
+    fn wants(&mut self, batch: &Fetched) -> Result<bool, RecordsError> {
+        while let Some((producer, _)) = self.upcoming.next_if(|(_, first)| *first < batch.next_offset()) {
+            self.open.insert(*producer);
+        }
+        if batch.is_control() {
+            if self.open.contains(&batch.producer) && batch.is_abort()? {
+                self.open.remove(&batch.producer);
+            }
+            return Ok(false);
+        }
+        Ok(!(batch.is_transactional() && self.open.contains(&batch.producer)))
+    }
+}
