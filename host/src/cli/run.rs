@@ -103,10 +103,15 @@ async fn serve(
     let (mut terminate, mut interrupt) = signals().map_err(Failure::failed)?;
     tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
     tracing::info!(?drain, "stopping: a second signal ends at once");
-    let draining = tokio::task::spawn_blocking(move || controller.shutdown(drain));
+    let stopping = controller.clone();
+    let draining = tokio::task::spawn_blocking(move || stopping.shutdown(drain));
     let left = tokio::select! {
         left = draining => left.map_err(Failure::failed)?,
         () = tokio::time::sleep(drain + CLOSING) => {
+            if controller.left() == Some(0) {
+                tracing::warn!("a client does not close; everything is delivered and committed");
+                std::process::exit(0);
+            }
             tracing::warn!("a client does not close: what is in flight will be delivered again");
             std::process::exit(LEFT.into())
         }

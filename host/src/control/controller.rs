@@ -12,7 +12,7 @@ use super::{
 use crate::{
     config::{Resolve, check_name},
     engine::Engine,
-    pipeline::{Began, Counters, OnBegan, Pipeline, State, Status, Trigger, now},
+    pipeline::{Began, Counters, OnBegan, Pipeline, State, Status, Steer, Trigger, now},
 };
 
 /// Notes of where releases began that may wait to be written.
@@ -41,6 +41,8 @@ pub(super) struct Inner {
     pub(super) began: OnBegan,
     pub(super) instance: Arc<str>,
     slots: RwLock<BTreeMap<String, Arc<Slot>>>,
+    /// Pipelines that were told to stop with the host.
+    stopping: Mutex<Vec<Steer>>,
 }
 
 impl Controller {
@@ -54,7 +56,16 @@ impl Controller {
         let instance = Arc::clone(store.instance());
         let store = Arc::new(Mutex::new(store));
         let began = write_began(&store)?;
-        let inner = Arc::new(Inner { store, engine, runtime, vars, began, instance, slots: RwLock::default() });
+        let inner = Arc::new(Inner {
+            store,
+            engine,
+            runtime,
+            vars,
+            began,
+            instance,
+            slots: RwLock::default(),
+            stopping: Mutex::default(),
+        });
         let pipelines = inner.store.lock().pipelines()?;
         pipelines.iter().for_each(|pipeline| inner.start_stored(pipeline));
         Ok(Self { inner })
@@ -264,11 +275,17 @@ impl Controller {
         self.inner.engine.instances()
     }
 
+    /// What [`Self::shutdown`] is going to answer, once that is known: clients may take long to close behind it.
+    pub fn left(&self) -> Option<usize> {
+        self.inner.stopping.lock().iter().map(Steer::left).sum()
+    }
+
     /// Stops all pipelines: what is in flight is delivered and committed, for at most `deadline`. Answers how many
     /// batches were left, to be delivered again later.
     pub fn shutdown(&self, deadline: Duration) -> usize {
         let running: Vec<Pipeline> =
             self.inner.all().iter().filter_map(|slot| slot.take(State::Stopped, None)).collect();
+        *self.inner.stopping.lock() = running.iter().map(Pipeline::steer).collect();
         // All at once: each has the whole deadline.
         std::thread::scope(|scope| {
             let stopping: Vec<_> =

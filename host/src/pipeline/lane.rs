@@ -409,7 +409,12 @@ impl<'a> Lane<'a> {
         }
         self.reported_at = None;
         self.report();
-        self.flight.len()
+        let left = self.flight.len();
+        if let Wish::Stop(_) = self.shared.wish() {
+            // Behind this, clients are closed, which may take long.
+            self.shared.drained(self.index, left);
+        }
+        left
     }
 
     fn note_stall(&mut self) {

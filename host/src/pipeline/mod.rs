@@ -204,6 +204,7 @@ fn supervise(shared: &Shared, index: usize, deps: &Deps) -> usize {
             }
         }
         if let Wish::Stop(_) = shared.wish() {
+            shared.drained(index, 0);
             return 0;
         }
         shared.set_trouble(index, None);

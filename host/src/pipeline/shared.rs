@@ -51,6 +51,8 @@ struct Steering {
     turn: u64,
     /// Lanes at rest, with the batches that each left in flight.
     resting: BTreeMap<usize, usize>,
+    /// Lanes that have stopped but for their clients, with the same.
+    drained: BTreeMap<usize, usize>,
     /// Fires of the timed trigger that were asked for by hand.
     asked: u64,
 }
@@ -84,7 +86,13 @@ impl Shared {
             spec,
             counters: Counters::default(),
             release: ArcSwap::new(release),
-            steering: Mutex::new(Steering { wish, turn: 0, resting: BTreeMap::new(), asked: 0 }),
+            steering: Mutex::new(Steering {
+                wish,
+                turn: 0,
+                resting: BTreeMap::new(),
+                drained: BTreeMap::new(),
+                asked: 0,
+            }),
             changed: Condvar::new(),
             trouble: Mutex::default(),
             partitions: Mutex::default(),
@@ -173,6 +181,17 @@ impl Shared {
             }
         }
         Some(steering.resting.values().sum())
+    }
+
+    /// A lane has delivered and committed what it could, and has only its clients to close.
+    pub(super) fn drained(&self, lane: usize, left: usize) {
+        self.steering.lock().drained.insert(lane, left);
+    }
+
+    /// Batches that lanes left in flight, once each has stopped but for its clients.
+    pub(super) fn left(&self) -> Option<usize> {
+        let steering = self.steering.lock();
+        (steering.drained.len() == self.spec.source.lanes).then(|| steering.drained.values().sum())
     }
 
     /// Waits for a wish or a swap, at most for `timeout`.

@@ -66,6 +66,12 @@ impl Steer {
         self.shared.spec.source.lanes
     }
 
+    /// Of a pipeline that is told to stop: the batches that it left in flight, once that is known. Its clients may still
+    /// be closing.
+    pub fn left(&self) -> Option<usize> {
+        self.shared.left()
+    }
+
     /// Delivers and commits what is in flight, for at most `drain`, and leaves the group until the answer is dropped.
     ///
     /// # Errors
