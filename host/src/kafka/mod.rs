@@ -14,6 +14,7 @@ use thiserror::Error;
 
 mod config;
 mod consumer;
+mod failure;
 mod group;
 mod lineage;
 mod log;
@@ -25,12 +26,12 @@ mod reader;
 
 pub use config::{OWNED_PROPERTIES, Settings};
 pub use consumer::{Consumer, Event, Partition, StartAt, Trouble};
+pub use failure::{Failure, error_text, judge};
 pub use lineage::{LineageReader, LineageWriter, Origin, is_lineage};
 pub use messages::{Message, Messages};
 pub use offsets::{Member, Offsets};
 pub use producer::{
-    Delivered, ExtraHeaders, Failure, ProduceError, Producer, Reach, TopicHandle, TransactionError, check_topic,
-    error_text, judge,
+    Delivered, ExtraHeaders, ProduceError, Producer, Reach, TopicHandle, TransactionError, check_topic,
 };
 pub use reader::{ReadError, Reader, Span};
 
