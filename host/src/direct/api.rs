@@ -187,18 +187,19 @@ pub(super) fn earliest_request(topic: &str, partition: i32, leader_epoch: i32) -
 pub(super) fn earliest(answer: &[u8]) -> Result<Result<i64, Code>, WireError> {
     let mut reader = Reader::new(answer);
     reader.i32()?; // throttle
-    if reader.len()? != 1 {
-        return Err(WireError::Bad("offsets of another topic"));
-    }
-    reader.text()?;
-    if reader.len()? != 1 {
-        return Err(WireError::Bad("offsets of another partition"));
-    }
+    skip_name(&mut reader)?;
     reader.i32()?;
     let code = Code(reader.i16()?);
     reader.i64()?; // timestamp
     let offset = reader.i64()?;
     Ok(if code.is_none() { Ok(offset) } else { Err(code) })
+}
+
+/// In an answer about one partition, what comes before it.
+fn skip_name(reader: &mut Reader<'_>) -> Result<(), WireError> {
+    let topics = reader.len()?;
+    reader.text()?;
+    if (topics, reader.len()?) == (1, 1) { Ok(()) } else { Err(WireError::Bad("an answer about others")) }
 }
 
 /// Where the records that were written under a leader's epoch end, or the last before it (KIP-320).
@@ -215,13 +216,7 @@ pub(super) fn epoch_end_request(topic: &str, partition: i32, leader_epoch: i32, 
 pub(super) fn epoch_end(answer: &[u8]) -> Result<Result<Option<i64>, Code>, WireError> {
     let mut reader = Reader::new(answer);
     reader.i32()?; // throttle
-    if reader.len()? != 1 {
-        return Err(WireError::Bad("an epoch of another topic"));
-    }
-    reader.text()?;
-    if reader.len()? != 1 {
-        return Err(WireError::Bad("an epoch of another partition"));
-    }
+    skip_name(&mut reader)?;
     let code = Code(reader.i16()?);
     reader.take(2 * 4)?; // partition, epoch
     let end = reader.i64()?;

@@ -3,8 +3,9 @@
 //! One task for a lane. A broker has one request under way at a time, for all partitions that it leads; its answer is
 //! cut into chunks (rows of one partition, in the memory of the answer) that the lane takes from a queue. Nothing more is
 //! asked for while `queued.max.messages.kbytes` of chunks wait or are on their way, or while fetched memory of
-//! [`HELD_MAX`] is held by what is in flight: a row holds the memory of those fetched with it. The group's protocol is not spoken here: assignments
-//! come as [`Fetcher::add`] and [`Fetcher::remove`], each under the epoch of its assignment.
+//! [`HELD_MAX`] is held by what is in flight: a row holds the memory of those fetched with it. The group's protocol is
+//! not spoken here: assignments come as [`Fetcher::add`] and [`Fetcher::remove`], each under the epoch of its
+//! assignment.
 
 mod task;
 

@@ -168,13 +168,11 @@ impl Consumer {
                 .map_err(|error| KafkaError::new("ask for committed offsets", error))?;
             let mut resolved = Vec::new();
             for partition in partitions {
-                let offset =
-                    committed.find_partition(&partition.topic, partition.partition).map(|found| found.offset());
-                match offset {
-                    Some(Offset::Offset(offset)) => {
+                match offset_in(&committed, partition) {
+                    Some(offset) => {
                         begins.insert(partition.clone(), offset);
                     }
-                    _ => resolved.extend(self.resolve(partition, start)?.map(|offset| (partition, offset))),
+                    None => resolved.extend(self.resolve(partition, start)?.map(|offset| (partition, offset))),
                 }
             }
             for (partition, offset) in &resolved {
@@ -328,10 +326,10 @@ impl Consumer {
             StartAt::Time(time) => {
                 let question = to_list([(partition, Offset::Offset(time))].into_iter())?;
                 let answer = self.client.offsets_for_times(question, QUESTION_TIMEOUT).map_err(failed)?;
-                match answer.find_partition(&partition.topic, partition.partition).map(|found| found.offset()) {
-                    Some(Offset::Offset(offset)) => Ok(Some(offset)),
+                match offset_in(&answer, partition) {
+                    Some(offset) => Ok(Some(offset)),
                     // No record that late: what comes from now on.
-                    _ => end(),
+                    None => end(),
                 }
             }
         }
@@ -379,6 +377,14 @@ impl Drop for DataQueue {
         let _alive = &self.client;
         // SAFETY: created in `Consumer::new`, destroyed once, while its client is alive.
         unsafe { sys::rd_kafka_queue_destroy(self.queue.as_ptr()) };
+    }
+}
+
+/// What an answer says of a partition, where it says an offset.
+pub(super) fn offset_in(answer: &TopicPartitionList, partition: &Partition) -> Option<i64> {
+    match answer.find_partition(&partition.topic, partition.partition)?.offset() {
+        Offset::Offset(offset) => Some(offset),
+        _ => None,
     }
 }
 

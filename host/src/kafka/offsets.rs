@@ -13,7 +13,7 @@ use rdkafka::{
 
 use super::{
     KafkaError, Settings,
-    consumer::{Partition, to_list},
+    consumer::{Partition, offset_in, to_list},
 };
 
 /// How long one question to the brokers may take.
@@ -70,14 +70,7 @@ impl Offsets {
     pub fn committed(&self, partitions: &[Partition]) -> Result<Vec<Option<i64>>, KafkaError> {
         let list = to_list(partitions.iter().map(|partition| (partition, Offset::Invalid)))?;
         let answer = self.client.committed_offsets(list, TIMEOUT).map_err(failed("ask for committed offsets"))?;
-        let offset = |partition: &Partition| match answer
-            .find_partition(&partition.topic, partition.partition)
-            .map(|found| found.offset())
-        {
-            Some(Offset::Offset(offset)) => Some(offset),
-            _ => None,
-        };
-        Ok(partitions.iter().map(offset).collect())
+        Ok(partitions.iter().map(|partition| offset_in(&answer, partition)).collect())
     }
 
     /// Offset of the oldest record that is there, and of the next one to come.
@@ -97,14 +90,7 @@ impl Offsets {
     pub fn at(&self, partitions: &[Partition], time: i64) -> Result<Vec<Option<i64>>, KafkaError> {
         let question = to_list(partitions.iter().map(|partition| (partition, Offset::Offset(time))))?;
         let answer = self.client.offsets_for_times(question, TIMEOUT).map_err(failed("ask for offsets by time"))?;
-        let offset = |partition: &Partition| match answer
-            .find_partition(&partition.topic, partition.partition)
-            .map(|found| found.offset())
-        {
-            Some(Offset::Offset(offset)) => Some(offset),
-            _ => None,
-        };
-        Ok(partitions.iter().map(offset).collect())
+        Ok(partitions.iter().map(|partition| offset_in(&answer, partition)).collect())
     }
 
     /// Who is in the group now.

@@ -48,7 +48,7 @@ struct Position {
     /// Since when something is, to be said.
     wrong_since: Option<Instant>,
     /// Of the leader under whom the last batch was written that was read.
-    epoch: Option<i32>,
+    read_under: Option<i32>,
     /// Of the leader whose log was found to hold what was read before.
     held_by: i32,
 }
@@ -147,8 +147,14 @@ impl Task {
         match command {
             Command::Add(begins) => {
                 for Begin { epoch, partition, offset } in begins {
-                    let position =
-                        Position { partition, offset, wait_until: None, wrong_since: None, epoch: None, held_by: -1 };
+                    let position = Position {
+                        partition,
+                        offset,
+                        wait_until: None,
+                        wrong_since: None,
+                        read_under: None,
+                        held_by: -1,
+                    };
                     self.positions.insert(epoch, position);
                 }
                 self.refresh_at = Instant::now();
@@ -189,7 +195,7 @@ impl Task {
             position.wait_until = None;
             match self.cluster.leader(&position.partition.topic, position.partition.partition) {
                 // Another leader may not have all that was read from the one before (KIP-320).
-                Some(leader) if position.epoch.is_some() && leader.epoch != position.held_by => {
+                Some(leader) if position.read_under.is_some() && leader.epoch != position.held_by => {
                     moved.push((*epoch, leader));
                 }
                 Some(leader) => by_broker.entry(leader.broker).or_default().push((*epoch, leader)),
@@ -319,7 +325,7 @@ impl Task {
 
     /// Where the leader's log ends for what was read last.
     fn ask_epoch_end(&mut self, epoch: u64, leader: Leader) {
-        let Some(Position { partition: Partition { topic, partition }, offset, epoch: Some(read), .. }) =
+        let Some(Position { partition: Partition { topic, partition }, offset, read_under: Some(read), .. }) =
             self.positions.get(&epoch)
         else {
             return;

@@ -73,7 +73,7 @@ impl Task {
                     Ok(Ok(earliest)) => {
                         // As `auto.offset.reset: earliest` has it: nothing that is still there is skipped.
                         tracing::warn!(partition = ?position.partition, offset, earliest, "the offset is gone, reading goes on at the earliest");
-                        (position.offset, position.wait_until, position.epoch) = (earliest, None, None);
+                        (position.offset, position.wait_until, position.read_under) = (earliest, None, None);
                     }
                     Ok(Err(code)) => self.put_off(&[epoch], now, self.options.common.backoff, &code.to_string()),
                     Err(reason) => self.put_off(&[epoch], now, self.options.common.backoff, &reason),
@@ -214,11 +214,11 @@ impl Task {
                     self.news.send(News::Chunk(Chunk { epoch, rows, data, _queued: queued })).ok();
                 }
             }
-            if position.epoch.is_none() {
+            if position.read_under.is_none() {
                 // Under whom what was read before was written is not known: the leader of now is taken for right.
                 position.held_by = self.cluster.leader_epoch(&position.partition).unwrap_or(batch.leader_epoch);
             }
-            position.epoch = Some(batch.leader_epoch).filter(|epoch| *epoch >= 0);
+            position.read_under = Some(batch.leader_epoch).filter(|epoch| *epoch >= 0);
             position.offset = position.offset.max(batch.next_offset());
         }
         Ok(())
