@@ -59,8 +59,8 @@ pub(super) fn sinks(shared: &Shared, index: usize, deps: &Deps) -> Result<Flight
 }
 
 /// The source of a lane, which joins the group.
-pub(super) fn source(shared: &Shared, index: usize, deps: &Deps) -> Result<Source, BuildError> {
-    let settings = source_settings(&shared.spec.source, &shared.controls(), index, deps, &shared.unfit);
+pub(super) fn source(shared: &Shared, controls: &Controls, index: usize, deps: &Deps) -> Result<Source, BuildError> {
+    let settings = source_settings(&shared.spec.source, controls, index, deps, &shared.unfit);
     Source::new(&settings).map_err(BuildError::Source)
 }
 

@@ -90,8 +90,15 @@ pub(super) struct Lane<'a> {
 }
 
 impl<'a> Lane<'a> {
-    pub(super) fn new(shared: &'a Shared, index: usize, source: Source, flight: Flight) -> Self {
-        let controls = shared.controls();
+    /// `controls` are those that the source was built with: others may have been set since, which the first turn takes
+    /// up.
+    pub(super) fn new(
+        shared: &'a Shared,
+        controls: Arc<Controls>,
+        index: usize,
+        source: Source,
+        flight: Flight,
+    ) -> Self {
         let mut timed = Timed::default();
         timed.set(controls.timer.as_ref(), now());
         Self {

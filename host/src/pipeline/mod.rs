@@ -216,6 +216,7 @@ fn start<'a>(shared: &'a Shared, index: usize, deps: &Deps) -> Result<Lane<'a>, 
     let failed = |error: BuildError| End::Stuck(Stuck::Failed(error.to_string()));
     let flight = build::sinks(shared, index, deps).map_err(failed)?;
     contact::wait(shared, index, &flight)?;
-    let source = build::source(shared, index, deps).map_err(failed)?;
-    Ok(Lane::new(shared, index, source, flight))
+    let controls = shared.controls();
+    let source = build::source(shared, &controls, index, deps).map_err(failed)?;
+    Ok(Lane::new(shared, controls, index, source, flight))
 }
