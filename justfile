@@ -11,6 +11,10 @@ demo *ARGS:
 try EXAMPLE *ARGS:
     scripts/try.sh {{EXAMPLE}} {{ARGS}}
 
+# walk the page of each language from `wasmill new` to a record on a real Kafka, with the time of each step
+walk *LANGUAGES:
+    scripts/walk.sh {{LANGUAGES}}
+
 # every test, with everything it needs
 test *ARGS:
     scripts/test.sh {{ARGS}}
@@ -24,7 +28,7 @@ check:
     scripts/tools.sh
     cargo deny --locked check --hide-inclusion-graph bans licenses sources
     RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --document-private-items --locked
-    cargo test --release -p wasmill --locked --test tidy
+    cargo test --release --workspace --locked --test tidy
 
 # known vulnerabilities of what we depend on; fetches the database of RustSec
 advisories:
@@ -39,16 +43,16 @@ guests:
 
 # write golden files anew: read their diff before you commit it
 golden:
-    UPDATE_GOLDEN=1 cargo test --release -p wasmill --locked
+    UPDATE_GOLDEN=1 cargo test --release --workspace --locked --lib --test cli --test examples
 
 # prove it: faults strike real servers and hosts, and every record is looked for; `just chaos --minutes 30 --faults 300`
 chaos *ARGS:
     scripts/guests/build.sh
-    cargo build --release --locked -p wasmill
-    cargo run --release --locked -p e2e --bin chaos -- {{ARGS}}
+    cargo build --release --locked --workspace
+    target/release/chaos {{ARGS}}
 
 # measure: `just bench boundary`, `just bench e2e`; bench/README.md says what the lines mean
 bench *ARGS:
-    cargo build --release -p wasmill -p bench -p bench-native
+    cargo build --release --locked --workspace
     scripts/guests/build.sh
     target/release/wasmill-bench {{ARGS}}

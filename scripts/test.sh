@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs every test of the project. Needs Rust, a C compiler, make and perl; installs the rest where it is missing: a
-# toolchain for wasm modules, and real Kafka, Elasticsearch, Redis, MariaDB and Maxwell for the end-to-end
+# toolchain for wasm modules, valgrind, and real Kafka, Elasticsearch, Redis, MariaDB and Maxwell for the end-to-end
 # tests. The second run does only what changed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -11,6 +11,9 @@ scripts/services/install.sh kafka elasticsearch redis secured mariadb maxwell
 cargo build --release --locked --workspace
 scripts/guests/languages.sh
 cargo test --release --locked --workspace "$@"
+# The hot path takes no more instructions than its baseline allows.
+scripts/valgrind.sh
+"${CARGO_TARGET_DIR:-target}/release/wasmill-bench" counts
 (
     root=$PWD folder=$PWD/sdk/js
     # shellcheck source=/dev/null

@@ -18,7 +18,7 @@ tracking) services=(kafka redis) ;;
 esac
 
 "$root/scripts/guests/build.sh" >/dev/null
-(cd "$root" && cargo build --release --locked -q -p wasmill)
+(cd "$root" && cargo build --release --locked -q)
 cp "$root/target/guests/$example.wasm" "$root/guest-examples/$example/"
 wasmill=$root/target/release/wasmill
 

@@ -12,7 +12,7 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 out=${1:-$root/target/guests}
 wasmill=${WASMILL:-$root/target/release/wasmill}
-[ -x "$wasmill" ] || { echo "languages: $wasmill is not there: cargo build --release -p wasmill" >&2; exit 1; }
+[ -x "$wasmill" ] || { echo "languages: $wasmill is not there: cargo build --release" >&2; exit 1; }
 mkdir -p "$out"
 
 # Languages whose SDK is another's.

@@ -12,7 +12,11 @@
 mod callgrind;
 mod case;
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, ensure};
 
@@ -84,6 +88,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Counts> {
     let counted = Baseline { tools: callgrind::tools()?, counts: callgrind::count(&args.modules)? };
     let file = || args.baseline.display().to_string();
     if args.accept {
+        fs::create_dir_all(args.baseline.parent().unwrap_or(Path::new("."))).with_context(file)?;
         fs::write(&args.baseline, format!("{}\n", serde_json::to_string_pretty(&counted)?)).with_context(file)?;
     }
     let text = fs::read_to_string(&args.baseline).with_context(file)?;

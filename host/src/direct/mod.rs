@@ -33,5 +33,5 @@ mod wire;
 pub use choice::{Choice, Ground, Unfit};
 pub use fetch::{Chunk, Fetcher};
 pub use options::Unsupported;
-pub use produce::{DirectContact, DirectProducer, DirectTopic, Report};
+pub use produce::{DirectContact, DirectProducer, DirectTopic, News, Report};
 pub use rows::{ChunkRows, Remainder};

@@ -29,7 +29,7 @@ use crossbeam_channel::{Receiver, TryRecvError};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-pub use report::{DirectContact, Report};
+pub use report::{DirectContact, News, Report};
 
 use super::{
     choice::Ground,
@@ -109,8 +109,8 @@ struct Shared {
     learnt: std::sync::atomic::AtomicU64,
     closed: AtomicBool,
     contact: Mutex<DirectContact>,
-    /// What went wrong last, until it is taken.
-    trouble: Mutex<Option<String>>,
+    /// Until it is taken.
+    news: Mutex<News>,
 }
 
 impl Default for DirectContact {
@@ -374,9 +374,9 @@ impl DirectProducer {
         self.shared.wake.notify_one();
     }
 
-    /// What went wrong since this was asked last, and is tried again.
-    pub fn trouble(&self) -> Option<String> {
-        self.shared.trouble.lock().take()
+    /// What happened since this was asked last.
+    pub fn news(&self) -> News {
+        std::mem::take(&mut *self.shared.news.lock())
     }
 
     /// Serves reports, waiting up to `timeout` for the first, and learns of topics.

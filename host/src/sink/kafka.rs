@@ -18,7 +18,7 @@ use super::{Contact, Outcome, Rejected, Settlement, Sink, SinkError, SinkStats, 
 use crate::{
     batch::Batch,
     config::Partitioning,
-    direct::Choice,
+    direct::{Choice, News},
     kafka::{ExtraHeaders, Failure, KafkaError, LineageWriter, Origin, ProduceError, Producer, Settings, is_lineage},
     output::{Op, Record},
 };
@@ -229,7 +229,12 @@ impl Sink for KafkaSink {
         let inner = &mut *self.outlet.inner.borrow_mut();
         inner.serve(Duration::ZERO);
         settled.append(&mut inner.settled);
-        inner.way.trouble().iter().for_each(|reason| self.stats.note_error(reason));
+        let News { trouble, requests, bytes, again } = inner.way.news();
+        trouble.iter().for_each(|reason| self.stats.note_error(reason));
+        let SinkStats { requests: all, bytes: sent, retried, .. } = &*self.stats;
+        for (counter, by) in [(all, requests), (sent, bytes), (retried, again)] {
+            SinkStats::add(counter, by);
+        }
     }
 }
 

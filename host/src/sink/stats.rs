@@ -1,5 +1,7 @@
 //! What a sink has done, for metrics: written by its workers, read by whoever exports them.
 //!
+//! `retried`, `requests` and `bytes` of a Kafka sink are those of the direct path; librdkafka does not say.
+//!
 //! All counters only grow; they are read one by one, so they agree with each other only once the sink is at rest.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

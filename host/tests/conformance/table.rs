@@ -10,7 +10,7 @@ const HEAD: &str = "# Conformance
 
 Every language answers alike: a suite of golden batches (`tests/conformance/cases`) runs through one guest per language \
                     and world, and every field of every record that comes out is compared. This page is written by \
-                    the test that compares (`cargo test -p wasmill --test conformance`); a case that differs, or a \
+                    the test that compares (`cargo test --release --workspace --test conformance`); a case that differs, or a \
                     guest that is not built, fails it.
 
 The columns of the world `transform-records` say `records`; a dash: the case is not for this world.

@@ -280,7 +280,7 @@ impl Task {
 
     /// One request with as many of the batches as it takes; answers of how many partitions.
     fn send_some(&mut self, broker: i32, places: &[Place], identity: Identity) -> usize {
-        let (mut taken, mut bytes, mut batches, mut sent) = (0, 0, Vec::new(), Vec::new());
+        let (mut taken, mut bytes, mut again, mut batches, mut sent) = (0, 0, 0, Vec::new(), Vec::new());
         let connection = self.links.get(&broker).and_then(|link| link.connection.clone());
         let Some(connection) = connection else { return places.len() };
         for place in places {
@@ -292,6 +292,7 @@ impl Task {
             match flow.start(identity, self.options.codec) {
                 Ok(Some((batch, spare))) => {
                     bytes += batch.len();
+                    again += if flow.attempts > 0 { flow.records() } else { 0 };
                     batches.push(batch);
                     sent.push((*place, flow.turn));
                     spare.into_iter().for_each(|spare| keep(&self.shared, spare));
@@ -307,6 +308,7 @@ impl Task {
             return taken;
         }
         self.links.entry(broker).or_default().requests += 1;
+        self.shared.news.lock().sent(bytes, again);
         let heads: Vec<(&str, i32, usize)> = sent
             .iter()
             .zip(&batches)

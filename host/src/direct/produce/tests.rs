@@ -178,9 +178,12 @@ fn a_batch_that_was_damaged_on_its_way_is_sent_again_and_said() {
     produce(&mut producer, topic, &["a", "b"]);
     assert_eq!(ends(&mut producer, 2), []);
     assert_eq!(told.try_iter().count(), 3);
-    let said = producer.trouble().expect("what went wrong");
+    let News { trouble, requests, bytes, again } = producer.news();
+    let said = trouble.expect("what went wrong");
     assert!(said.starts_with("t[0]: "), "{said}");
-    assert_eq!(producer.trouble(), None);
+    // A batch's header has 61 bytes, and of a record with a value of one byte there are eight.
+    assert_eq!((requests, bytes, again), (3, 3 * (61 + 2 * 8), 4));
+    assert_eq!(producer.news(), News::default());
 }
 
 #[test]
@@ -194,7 +197,7 @@ fn who_may_not_produce_at_all_is_told_so_and_who_may_not_yet_goes_on_asking() {
     produce(&mut producer, topic, &["a"]);
     let said = loop {
         producer.poll(Duration::from_millis(1), &mut |report| panic!("{report:?}")).expect("the task goes on");
-        if let Some(said) = producer.trouble() {
+        if let Some(said) = producer.news().trouble {
             break said;
         }
     };

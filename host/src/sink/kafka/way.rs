@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    direct::{Choice, DirectContact, DirectProducer, DirectTopic},
+    direct::{Choice, DirectContact, DirectProducer, DirectTopic, News},
     kafka::{ExtraHeaders, Failure, KafkaError, ProduceError, Producer, Reach, Settings, TopicHandle},
     output::Record,
     sink::Contact,
@@ -74,11 +74,11 @@ impl Way {
         }
     }
 
-    /// What went wrong since this was asked last, where that is known before anything ends.
-    pub(super) fn trouble(&mut self) -> Option<String> {
+    /// What happened since this was asked last. librdkafka keeps it to itself.
+    pub(super) fn news(&self) -> News {
         match self {
-            Self::Client(_) => None,
-            Self::Direct(producer) => producer.trouble(),
+            Self::Client(_) => News::default(),
+            Self::Direct(producer) => producer.news(),
         }
     }
 

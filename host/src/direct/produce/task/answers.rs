@@ -49,7 +49,7 @@ impl Task {
                 }
                 self.identify_at = now + self.pause(self.unidentified);
                 self.unidentified += 1;
-                *self.shared.trouble.lock() = Some(reason);
+                self.shared.news.lock().trouble = Some(reason);
             }
             Done::Opened { broker, connection } => self.opened(broker, connection, now),
             Done::Produced { broker, sent, answer } => {
@@ -106,7 +106,7 @@ impl Task {
         } else {
             tracing::debug!(topic = &**topic, partition = place.1, why, "a batch is sent again");
         }
-        *self.shared.trouble.lock() = Some(format!("{topic}[{}]: {why}", place.1));
+        self.shared.news.lock().trouble = Some(format!("{topic}[{}]: {why}", place.1));
         self.want(place.0, now);
     }
 
