@@ -35,6 +35,7 @@ tools_of() {
 # The first commands of the page, once for a machine or a project.
 install_of() {
     case $1 in
+    js | ts) echo "npm install" ;;
     python) echo "python3 -m venv .venv && .venv/bin/pip install -q componentize-py==0.25.1" ;;
     c) echo "python3 -m venv .venv && .venv/bin/pip install -q ziglang==0.17.1" ;;
     esac

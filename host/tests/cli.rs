@@ -152,6 +152,16 @@ fn a_new_go_blank_project_builds_and_passes_its_cases() {
     builds_and_passes("go", "blank");
 }
 
+/// `errors` is a package of Go's own.
+#[test]
+fn a_project_of_go_may_be_called_as_a_package_of_go() {
+    let folder = tempfile::tempdir().expect("a folder");
+    ok(&wasmill(folder.path(), &["new", "go", "errors"]));
+    let project = folder.path().join("errors");
+    ok(&author("go", &project, "\"$wasm\" build && \"$wasm\" test"));
+    assert!(project.join("errors.wasm").is_file());
+}
+
 #[test]
 fn a_new_go_log_clean_project_builds_and_passes_its_cases() {
     builds_and_passes("go", "log-clean");

@@ -25,7 +25,7 @@ pub(super) const GO: Language = Language {
         ],
         checkout: (".", "go.mod"),
     }],
-    taken: &["main", "test", "std", "cmd"],
+    taken: &[],
     source: "main.go",
     setup: "go version",
 };
