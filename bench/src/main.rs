@@ -19,6 +19,7 @@ mod measure;
 mod page;
 mod report;
 mod scale;
+mod sinks;
 mod swap;
 
 use std::path::PathBuf;
@@ -57,6 +58,8 @@ enum Bench {
     Latency(e2e::latency::Args),
     /// What a record costs as lanes, pipelines and partitions grow
     Scale(scale::Args),
+    /// What a document of Elasticsearch and a command of Redis cost
+    Sinks(sinks::Args),
     /// What swaps cost a pipeline under full load: gap, dip, memory
     Swap(swap::Args),
     /// Write docs/performance.md from the files of results
@@ -87,6 +90,7 @@ fn main() -> anyhow::Result<()> {
         Bench::Languages(args) => report::publish("languages", &report, || languages::run(&args)),
         Bench::Latency(args) => report::publish("latency", &report, || e2e::latency::run(&args)),
         Bench::Scale(args) => report::publish("scale", &report, || scale::run(&args)),
+        Bench::Sinks(args) => report::publish("sinks", &report, || sinks::run(&args)),
         Bench::Swap(args) => report::publish("swap", &report, || swap::run(&args)),
         Bench::Page(args) => page::run(&args, &report.results),
         Bench::E2e(args) => report::publish("e2e", &report, || e2e::run(&args)),

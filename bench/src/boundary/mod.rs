@@ -42,7 +42,7 @@ pub(crate) struct Args {
 }
 
 /// Everything that was measured.
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, serde::Deserialize)]
 pub(crate) struct Boundary {
     method: Method,
     /// Nanoseconds per record.
@@ -50,7 +50,7 @@ pub(crate) struct Boundary {
     ratios: Vec<Ratio>,
 }
 
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, serde::Deserialize)]
 struct Line {
     #[serde(flatten)]
     case: Case,
@@ -62,7 +62,7 @@ struct Line {
 }
 
 /// How many times dearer the crossing is as records, for the same columns read and the same answer.
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, serde::Deserialize)]
 struct Ratio {
     answer: variant::Answer,
     value_bytes: u32,

@@ -18,7 +18,7 @@ use wasmill::{
 use crate::measure::Variant;
 
 /// World of the contract.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum World {
     Columns,
@@ -26,7 +26,7 @@ pub(super) enum World {
 }
 
 /// Which columns are packed and cross.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Fill {
     Nothing,
@@ -35,7 +35,7 @@ pub(super) enum Fill {
 }
 
 /// What the module does with values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Answer {
     /// Every row keeps its own: nothing is copied back.
@@ -44,7 +44,7 @@ pub(super) enum Answer {
     Written,
 }
 
-#[derive(Clone, Copy, Debug, serde::Serialize)]
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Case {
     pub(super) world: World,
     pub(super) reads: Fill,
@@ -56,7 +56,7 @@ pub(super) struct Case {
 }
 
 /// Rows of a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Shape {
     pub(super) batch: u32,
     pub(super) value_bytes: u32,

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
 };
@@ -35,6 +35,9 @@ pub(crate) struct Kafka {
     pub(crate) brokers: String,
     /// The broker's process.
     pub(crate) pid: u32,
+    folder: PathBuf,
+    /// What the services' script said.
+    said: String,
     admin: AdminClient<DefaultClientContext>,
     runtime: tokio::runtime::Runtime,
     filled: HashMap<String, ()>,
@@ -46,24 +49,45 @@ impl Kafka {
     /// # Errors
     /// It does not come up.
     pub(crate) fn start(root: &Path) -> anyhow::Result<Self> {
+        Self::start_with(root, &[])
+    }
+
+    /// Starts a broker, and other services with it.
+    ///
+    /// # Errors
+    /// One of them does not come up.
+    pub(crate) fn start_with(root: &Path, services: &[&str]) -> anyhow::Result<Self> {
         let up = Command::new(root.join("scripts/services/up.sh"))
             .args(["--watch-pid", &std::process::id().to_string(), "kafka"])
+            .args(services)
             .output()
             .context("scripts/services/up.sh cannot be run")?;
-        let said = String::from_utf8_lossy(&up.stdout);
+        let said = String::from_utf8_lossy(&up.stdout).into_owned();
         ensure!(up.status.success(), "no Kafka: {}", String::from_utf8_lossy(&up.stderr));
-        let value = |name: &str| {
-            let line = said.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
-            line.map(str::to_owned).with_context(|| format!("up.sh said no {name}"))
-        };
-        let (folder, brokers) = (value("WASMILL_SERVICES_DIR")?, value("WASMILL_TEST_KAFKA")?);
-        let noted = std::fs::read_to_string(Path::new(&folder).join("kafka.pid"))?;
-        let pid = noted.split(' ').next().and_then(|pid| pid.parse().ok()).context("no process id of Kafka")?;
+        let folder = PathBuf::from(value(&said, "WASMILL_SERVICES_DIR")?);
+        let brokers = value(&said, "WASMILL_TEST_KAFKA")?;
+        let pid = noted_pid(&folder, "kafka")?;
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &brokers);
         let admin = config.create()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(Self { brokers, pid, admin, runtime, filled: HashMap::new() })
+        Ok(Self { brokers, pid, folder, said, admin, runtime, filled: HashMap::new() })
+    }
+
+    /// What the services' script said of itself: an address, by its name.
+    ///
+    /// # Errors
+    /// The service was not asked for.
+    pub(crate) fn said(&self, name: &str) -> anyhow::Result<String> {
+        value(&self.said, name)
+    }
+
+    /// The process of a service that was started along.
+    ///
+    /// # Errors
+    /// It was not.
+    pub(crate) fn pid_of(&self, service: &str) -> anyhow::Result<u32> {
+        noted_pid(&self.folder, service)
     }
 
     /// For a client of this broker.
@@ -133,7 +157,18 @@ impl Kafka {
         Ok(name)
     }
 
-    fn fill(&self, topic: &str, content: Content, size: usize, codec: Codec, records: u64) -> anyhow::Result<()> {
+    /// Writes the content into a topic, in turns over its partitions.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(crate) fn fill(
+        &self,
+        topic: &str,
+        content: Content,
+        size: usize,
+        codec: Codec,
+        records: u64,
+    ) -> anyhow::Result<()> {
         let mut config = self.config();
         config.set("enable.idempotence", "true").set("linger.ms", "20").set("batch.size", INPUT_BATCH);
         config.set("compression.type", codec.name());
@@ -201,6 +236,17 @@ impl Kafka {
         }
         Ok(())
     }
+}
+
+fn value(said: &str, name: &str) -> anyhow::Result<String> {
+    let line = said.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+    line.map(str::to_owned).with_context(|| format!("up.sh said no {name}"))
+}
+
+fn noted_pid(folder: &Path, service: &str) -> anyhow::Result<u32> {
+    let noted =
+        std::fs::read_to_string(folder.join(format!("{service}.pid"))).with_context(|| format!("no {service}"))?;
+    noted.split(' ').next().and_then(|pid| pid.parse().ok()).with_context(|| format!("no process id of {service}"))
 }
 
 /// Offsets that the topics have reached, all together: one request.

@@ -39,7 +39,7 @@ pub(crate) struct Args {
 }
 
 /// Everything that was measured.
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, serde::Deserialize)]
 pub(crate) struct Json {
     method: Method,
     batch: u32,
@@ -49,9 +49,9 @@ pub(crate) struct Json {
     lines: Vec<Line>,
 }
 
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, serde::Deserialize)]
 struct Line {
-    way: &'static str,
+    way: String,
     pack: Spread,
     call: Spread,
     total: Spread,
@@ -86,10 +86,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Json> {
     let figures = measure(args.method, &mut ways.collect::<Result<Vec<_>, _>>()?)?;
     let tree = names.iter().position(|name| *name == NATIVE_TREE).and_then(|index| figures.get(index));
     let tree = tree.map(|figures| figures.total.p50);
-    let line = |(way, figures): (&&'static str, &Figures<2>)| {
+    let line = |(way, figures): (&&str, &Figures<2>)| {
         let [pack, call] = figures.parts;
         let to_native_tree = tree.map(|tree| figures.total.p50 / tree);
-        Line { way, pack, call, total: figures.total, to_native_tree }
+        Line { way: (*way).to_owned(), pack, call, total: figures.total, to_native_tree }
     };
     let lines = names.iter().zip(&figures).map(line).collect();
     Ok(Json { method: args.method, batch: args.batch, bytes: rows.mean_bytes(), lines })
@@ -100,7 +100,7 @@ impl Report for Json {
         let head = ["ns per record", "pack", "call", "total", "min", "p10", "p90", "to native tree"];
         let row = |line: &Line| {
             let Line { way, pack, call, total, to_native_tree } = line;
-            let mut row = vec![(*way).to_owned()];
+            let mut row = vec![way.clone()];
             row.extend([pack.p50, call.p50, total.p50, total.min, total.p10, total.p90].map(|ns| format!("{ns:.1}")));
             row.push(to_native_tree.map_or_else(String::new, |ratio| format!("{ratio:.2}")));
             row

@@ -17,7 +17,7 @@ use std::{
 use anyhow::Context as _;
 use serde::de::DeserializeOwned;
 
-use crate::{e2e::latency::Latency, report::Report, swap::Swap};
+use crate::{boundary::Boundary, e2e::latency::Latency, json::Json, report::Report, sinks::Sinks, swap::Swap};
 
 const INTRODUCTION: &str = include_str!("introduction.md");
 
@@ -69,7 +69,10 @@ pub(crate) fn run(args: &Args, results: &Path) -> anyhow::Result<()> {
     let mut page = INTRODUCTION.trim_end().to_owned();
     let mut writer = Writer { page: &mut page, results, charts: &charts };
     writer.sections("e2e", chart::of)?;
+    writer.sections("boundary", |_: &Boundary| vec![])?;
+    writer.sections("json", |_: &Json| vec![])?;
     writer.sections("latency", |_: &Latency| vec![])?;
+    writer.sections("sinks", |_: &Sinks| vec![])?;
     writer.sections("swap", |_: &Swap| vec![])?;
     writer.sections("scale", chart::of_scale)?;
     write!(page, "\n{}", PEERS.replacen("# ", "## ", 1))?;
@@ -150,9 +153,12 @@ fn title(series: &str) -> String {
     let (bench, word) = series.split_once('-').unwrap_or((series, ""));
     let bench = match bench {
         "e2e" => "End to end",
+        "boundary" => "The crossing into a module and back",
+        "json" => "Cleansing a line of JSON",
         "latency" => "Latency",
         "swap" => "Swaps under load",
         "scale" => "Scale",
+        "sinks" => "Elasticsearch and Redis",
         other => other,
     };
     if word.is_empty() { bench.to_owned() } else { format!("{bench}: {}", word.replace('-', " ")) }
