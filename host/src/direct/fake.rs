@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, Mutex,
-    atomic::{AtomicI16, AtomicI32, Ordering::SeqCst},
+    atomic::{AtomicI16, AtomicI32, AtomicU32, Ordering::SeqCst},
 };
 
 use tokio::{
@@ -19,50 +19,63 @@ use super::{
 use crate::kafka::Settings;
 
 /// Answers a request, by its key and body; none: the connection breaks.
-type Answer = Box<dyn FnMut(i16, &[u8]) -> Option<Vec<u8>> + Send>;
+type Answer = Box<dyn FnMut(&Says, i16, &[u8]) -> Option<Vec<u8>> + Send>;
 
-/// It leads the one partition of every topic.
+/// It leads all partitions of every topic.
 pub(super) struct Fake {
     pub(super) settings: Settings,
     pub(super) ground: Ground,
-    /// Of the leader, as it says when it is asked.
-    pub(super) leader_epoch: Arc<AtomicI32>,
-    /// What it says to whoever wants to produce.
-    pub(super) identity_code: Arc<AtomicI16>,
+    pub(super) says: Arc<Says>,
     _runtime: Runtime,
+}
+
+/// What it says of itself.
+pub(super) struct Says {
+    pub(super) leader_epoch: AtomicI32,
+    /// Of every topic.
+    pub(super) partitions: AtomicI32,
+    /// Times that it was asked for them.
+    pub(super) asked: AtomicU32,
+    /// To whoever wants to produce.
+    pub(super) identity_code: AtomicI16,
+    port: u16,
+    newest: i16,
 }
 
 impl Fake {
     /// `answer` is asked for all but `ApiVersions`, `Metadata` and `InitProducerId`; what is understood is up to `newest`.
-    pub(super) fn start(newest: i16, answer: impl FnMut(i16, &[u8]) -> Option<Vec<u8>> + Send + 'static) -> Self {
+    pub(super) fn start(
+        newest: i16,
+        answer: impl FnMut(&Says, i16, &[u8]) -> Option<Vec<u8>> + Send + 'static,
+    ) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let answer: Arc<Mutex<Answer>> = Arc::new(Mutex::new(Box::new(answer)));
-        let leader_epoch = Arc::new(AtomicI32::new(0));
-        let identity_code = Arc::new(AtomicI16::new(0));
-        let says = (Arc::clone(&leader_epoch), Arc::clone(&identity_code));
+        let says = Arc::new(Says {
+            leader_epoch: AtomicI32::new(0),
+            partitions: AtomicI32::new(1),
+            asked: AtomicU32::new(0),
+            identity_code: AtomicI16::new(0),
+            port,
+            newest,
+        });
+        let same = Arc::clone(&says);
         runtime.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, port, newest, says.clone(), Arc::clone(&answer)));
+                tokio::spawn(serve(stream, Arc::clone(&same), Arc::clone(&answer)));
             }
         });
         let properties = [("retry.backoff.ms", "1"), ("retry.backoff.max.ms", "5")];
         let properties = properties.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
         let settings = Settings { brokers: vec![format!("127.0.0.1:{port}")], properties };
         let ground = Ground { runtime: runtime.handle().clone(), unfit: Unfit::default() };
-        Self { settings, ground, leader_epoch, identity_code, _runtime: runtime }
+        Self { settings, ground, says, _runtime: runtime }
     }
 }
 
-async fn serve(
-    mut stream: TcpStream,
-    port: u16,
-    newest: i16,
-    (leader_epoch, identity_code): (Arc<AtomicI32>, Arc<AtomicI16>),
-    answer: Arc<Mutex<Answer>>,
-) {
+async fn serve(mut stream: TcpStream, says: Arc<Says>, answer: Arc<Mutex<Answer>>) {
     while let Ok(length) = stream.read_u32().await {
         let mut request = vec![0; length as usize];
         if stream.read_exact(&mut request).await.is_err() {
@@ -74,10 +87,10 @@ async fn serve(
         reader.nullable_text().expect("a client");
         let body = &request[reader.at()..];
         let said = match key {
-            key if key == api::API_VERSIONS.key => Some(versions(newest)),
-            key if key == api::METADATA.key => Some(metadata(port, leader_epoch.load(SeqCst), body)),
-            key if key == api::INIT_PRODUCER_ID.key => Some(identity(identity_code.load(SeqCst))),
-            key => (answer.lock().expect("no panic"))(key, body),
+            key if key == api::API_VERSIONS.key => Some(versions(says.newest)),
+            key if key == api::METADATA.key => Some(metadata(&says, body)),
+            key if key == api::INIT_PRODUCER_ID.key => Some(identity(says.identity_code.load(SeqCst))),
+            key => (answer.lock().expect("no panic"))(&says, key, body),
         };
         let Some(said) = said else { return };
         let mut bytes = Vec::new();
@@ -100,7 +113,9 @@ fn versions(newest: i16) -> Vec<u8> {
     bytes
 }
 
-fn metadata(port: u16, leader_epoch: i32, body: &[u8]) -> Vec<u8> {
+fn metadata(says: &Says, body: &[u8]) -> Vec<u8> {
+    let partitions = says.partitions.load(SeqCst);
+    says.asked.fetch_add(1, SeqCst);
     let mut reader = Reader::new(body);
     let topics: Vec<&str> = (0..reader.len().expect("topics")).map(|_| reader.text().expect("a name")).collect();
     let mut bytes = Vec::new();
@@ -108,7 +123,7 @@ fn metadata(port: u16, leader_epoch: i32, body: &[u8]) -> Vec<u8> {
     bytes.len_of(1);
     bytes.i32(0);
     bytes.text("127.0.0.1");
-    bytes.i32(port.into());
+    bytes.i32(says.port.into());
     bytes.nullable_text(None);
     bytes.nullable_text(None);
     bytes.i32(0);
@@ -117,10 +132,12 @@ fn metadata(port: u16, leader_epoch: i32, body: &[u8]) -> Vec<u8> {
         bytes.i16(0);
         bytes.text(topic);
         bytes.i8(0);
-        bytes.len_of(1);
-        bytes.i16(0);
-        [0, 0, leader_epoch].into_iter().for_each(|number| bytes.i32(number));
-        (0..3).for_each(|_| bytes.len_of(0));
+        bytes.len_of(partitions as usize);
+        for partition in 0..partitions {
+            bytes.i16(0);
+            [partition, 0, says.leader_epoch.load(SeqCst)].into_iter().for_each(|number| bytes.i32(number));
+            (0..3).for_each(|_| bytes.len_of(0));
+        }
     }
     bytes
 }

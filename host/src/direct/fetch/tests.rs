@@ -92,7 +92,7 @@ const COMMIT: &[u8] = &[0, 0, 0, 1];
 
 #[test]
 fn records_of_aborted_transactions_are_left_out_and_those_behind_them_are_not() {
-    let fake = Fake::start(11, |_, body| {
+    let fake = Fake::start(11, |_, _, body| {
         let log = [
             batch(0, 1, TRANSACTIONAL, &[(b"k", "aborted")]),
             batch(1, 2, TRANSACTIONAL, &[(b"k", "of another")]),
@@ -118,7 +118,7 @@ fn records_of_aborted_transactions_are_left_out_and_those_behind_them_are_not() 
 #[test]
 fn an_offset_that_is_gone_leads_to_the_earliest_and_one_in_a_batch_to_its_rest() {
     const OUT_OF_RANGE: i16 = 1;
-    let fake = Fake::start(11, |key, body| {
+    let fake = Fake::start(11, |_, key, body| {
         if key == api::LIST_OFFSETS.key {
             let mut bytes = Vec::new();
             bytes.i32(0);
@@ -146,7 +146,7 @@ fn connections_that_break_and_leaders_that_change_are_asked_again() {
     const NOT_LEADER: i16 = 6;
     const FENCED: i16 = 74;
     let mut answers = [None, Some(NOT_LEADER), Some(FENCED)].into_iter();
-    let fake = Fake::start(11, move |_, body| {
+    let fake = Fake::start(11, move |_, _, body| {
         assert!(matches!(asked(body), 0 | 1));
         let records = batch(0, -1, 0, &[(b"k", "there")]);
         match answers.next() {
@@ -163,7 +163,7 @@ fn records_in_an_old_format_are_left_to_librdkafka_and_damaged_ones_are_said() {
     let records = |change: fn(&mut Vec<u8>)| {
         let mut bytes = batch(0, -1, 0, &[(b"k", "value")]);
         change(&mut bytes);
-        Fake::start(11, move |_, _| Some(answer(0, &[], &bytes)))
+        Fake::start(11, move |_, _, _| Some(answer(0, &[], &bytes)))
     };
     let next = |fake: &Fake| {
         let choice = crate::direct::Choice::Auto(fake.ground.clone());
@@ -192,10 +192,8 @@ fn a_new_leader_that_lacks_what_was_read_is_read_from_where_its_log_parts() {
         batch[12..16].copy_from_slice(&epoch.to_be_bytes());
         batch
     };
-    let epoch = Arc::new(std::sync::OnceLock::<Arc<std::sync::atomic::AtomicI32>>::new());
-    let of_fake = Arc::clone(&epoch);
-    let fake = Fake::start(11, move |key, body| {
-        let leader = of_fake.get()?;
+    let fake = Fake::start(11, move |says, key, body| {
+        let leader = &says.leader_epoch;
         if key == api::EPOCH_END.key {
             let mut reader = Reader::new(body);
             assert_eq!((reader.len(), reader.text(), reader.len()), (Ok(1), Ok("t"), Ok(1)));
@@ -223,7 +221,6 @@ fn a_new_leader_that_lacks_what_was_read_is_read_from_where_its_log_parts() {
             _ => answer(0, &[], &[]),
         })
     });
-    epoch.set(Arc::clone(&fake.leader_epoch)).expect("once");
     let expected = [(0, "a"), (1, "b"), (2, "lost"), (2, "in its place"), (3, "d")];
     let expected: Vec<_> = expected.iter().map(|(offset, value)| (*offset, (*value).to_owned())).collect();
     assert_eq!(read(&fetcher(&fake, 0), 5), Ok(expected));
@@ -248,7 +245,7 @@ fn a_small_part_of_an_answer_does_not_hold_the_rest_and_a_large_one_is_not_copie
 
 #[test]
 fn nothing_is_asked_for_while_too_much_is_held() {
-    let fake = Fake::start(11, |_, body| Some(answer(0, &[], &batch(asked(body), -1, 0, &[(b"k", "there")]))));
+    let fake = Fake::start(11, |_, _, body| Some(answer(0, &[], &batch(asked(body), -1, 0, &[(b"k", "there")]))));
     let fetcher = Fetcher::start(&fake.settings, &fake.ground).expect("a fetcher");
     let much = fetcher.shared.hold(Bytes::from(vec![0; HELD_MAX]));
     fetcher.add([(1, Partition { topic: Arc::from("t"), partition: 0 }, 0)].into_iter());

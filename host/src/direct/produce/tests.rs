@@ -35,12 +35,12 @@ fn sent(body: &[u8]) -> Sent {
     (epoch, first, rows.iter().map(value).collect())
 }
 
-fn answer(code: i16) -> Vec<u8> {
+fn answer(partition: i32, code: i16) -> Vec<u8> {
     let mut bytes = Vec::new();
     bytes.len_of(1);
     bytes.text("t");
     bytes.len_of(1);
-    bytes.i32(0);
+    bytes.i32(partition);
     bytes.i16(code);
     (0..3).for_each(|_| bytes.i64(0));
     bytes.len_of(0);
@@ -50,6 +50,10 @@ fn answer(code: i16) -> Vec<u8> {
 }
 
 fn produce(producer: &mut DirectProducer, topic: DirectTopic, values: &[&str]) {
+    produce_in(producer, topic, None, values);
+}
+
+fn produce_in(producer: &mut DirectProducer, topic: DirectTopic, partition: Option<i32>, values: &[&str]) {
     let mut rows = MemoryRows::default();
     values.iter().for_each(|value| rows.push(0, 5, None, Some(value.as_bytes()), &[]));
     let batch = Batch { topic: "in".into(), partition: 0, epoch: 1, bytes: 0, rows: std::rc::Rc::new(rows) };
@@ -58,7 +62,7 @@ fn produce(producer: &mut DirectProducer, topic: DirectTopic, values: &[&str]) {
     let view = View { batch: &batch, output: &output, base: 0 };
     for record in view.records() {
         assert_eq!(record.op, Op::Put);
-        producer.produce(topic, None, &record, ExtraHeaders::NONE, record.row.into()).expect("taken");
+        producer.produce(topic, partition, &record, ExtraHeaders::NONE, record.row.into()).expect("taken");
     }
     producer.offer();
 }
@@ -82,9 +86,9 @@ fn ends(producer: &mut DirectProducer, count: usize) -> Vec<(u64, Failure)> {
 fn broker(answers: &'static [Option<i16>]) -> (Fake, mpsc::Receiver<Sent>) {
     let (tell, told) = mpsc::sync_channel(100);
     let mut answers = answers.iter();
-    let fake = Fake::start(11, move |_, body| {
+    let fake = Fake::start(11, move |_, _, body| {
         tell.send(sent(body)).ok();
-        answers.next().copied().unwrap_or(Some(0)).map(answer)
+        answers.next().copied().unwrap_or(Some(0)).map(|code| answer(0, code))
     });
     (fake, told)
 }
@@ -191,7 +195,7 @@ fn who_may_not_produce_at_all_is_told_so_and_who_may_not_yet_goes_on_asking() {
     const CLUSTER_DENIED: i16 = 31;
     const LOADING: i16 = 14;
     let (fake, _told) = broker(&[]);
-    fake.identity_code.store(LOADING, SeqCst);
+    fake.says.identity_code.store(LOADING, SeqCst);
     let mut producer = DirectProducer::start(&fake.settings, &fake.ground).expect("a producer");
     let topic = producer.topic(b"t").expect("a topic");
     produce(&mut producer, topic, &["a"]);
@@ -202,7 +206,7 @@ fn who_may_not_produce_at_all_is_told_so_and_who_may_not_yet_goes_on_asking() {
         }
     };
     assert!(said.starts_with("no producer id: "), "{said}");
-    fake.identity_code.store(CLUSTER_DENIED, SeqCst);
+    fake.says.identity_code.store(CLUSTER_DENIED, SeqCst);
     let failed = ends(&mut producer, 1);
     assert!(matches!(&failed[..], [(0, Failure::Configuration(_))]), "{failed:?}");
     // Nor to a topic that is asked for later.
@@ -214,7 +218,7 @@ fn who_may_not_produce_at_all_is_told_so_and_who_may_not_yet_goes_on_asking() {
 
 #[test]
 fn an_old_broker_is_left_to_librdkafka() {
-    let fake = Fake::start(5, |_, _| None);
+    let fake = Fake::start(5, |_, _, _| None);
     let mut producer = DirectProducer::start(&fake.settings, &fake.ground).expect("a producer");
     producer.topic(b"t").expect("a topic");
     let said = loop {
@@ -227,4 +231,62 @@ fn an_old_broker_is_left_to_librdkafka() {
     let choice = crate::direct::Choice::Auto(fake.ground.clone());
     let next = choice.start("send records", |ground| DirectProducer::start(&fake.settings, ground));
     assert!(next.expect("a choice").is_none(), "the next one is librdkafka's");
+}
+
+/// A broker that has not heard of new partitions yet says so, too; after a while it is taken for the truth.
+#[test]
+fn an_answer_with_fewer_partitions_is_waited_out_and_believed_in_the_end() {
+    const NOT_LEADER: i16 = 6;
+    for comes_back in [true, false] {
+        let (tell, told) = mpsc::sync_channel(100);
+        let mut is_first = true;
+        let mut fake = Fake::start(11, move |says, _, body| {
+            tell.send(sent(body)).ok();
+            if std::mem::take(&mut is_first) {
+                says.partitions.store(1, SeqCst);
+            }
+            Some(answer(1, if says.partitions.load(SeqCst) == 1 { NOT_LEADER } else { 0 }))
+        });
+        fake.says.partitions.store(2, SeqCst);
+        if !comes_back {
+            fake.settings.properties.push(("topic.metadata.propagation.max.ms".into(), "20".into()));
+        }
+        let mut producer = DirectProducer::start(&fake.settings, &fake.ground).expect("a producer");
+        let topic = producer.topic(b"t").expect("a topic");
+        produce_in(&mut producer, topic, Some(1), &["a"]);
+        // It is sent, and refused: by then there is one partition.
+        let first = loop {
+            producer.poll(Duration::from_millis(1), &mut |report| panic!("{report:?}")).expect("the task goes on");
+            if let Ok(first) = told.try_recv() {
+                break first;
+            }
+        };
+        let asked = fake.says.asked.load(SeqCst);
+        while comes_back && fake.says.asked.load(SeqCst) < asked + 3 {
+            producer.poll(Duration::from_millis(1), &mut |report| panic!("{report:?}")).expect("the task goes on");
+        }
+        if comes_back {
+            fake.says.partitions.store(2, SeqCst);
+            assert_eq!(ends(&mut producer, 1), []);
+            assert!(told.try_iter().all(|again| again == first), "another batch in its place");
+        } else {
+            let failed = ends(&mut producer, 1);
+            let [(0, Failure::Configuration(reason))] = &failed[..] else { panic!("{failed:?}") };
+            assert!(reason.contains("has 1 partitions, and had 2 before"), "{reason}");
+        }
+    }
+}
+
+/// `localhost` is an address of either kind on many machines, and the broker listens on one of them.
+#[test]
+fn of_a_name_with_several_addresses_the_one_that_answers_is_taken() {
+    let (mut fake, told) = broker(&[]);
+    for broker in &mut fake.settings.brokers {
+        *broker = broker.replace("127.0.0.1", "localhost");
+    }
+    let mut producer = DirectProducer::start(&fake.settings, &fake.ground).expect("a producer");
+    let topic = producer.topic(b"t").expect("a topic");
+    produce(&mut producer, topic, &["a"]);
+    assert_eq!(ends(&mut producer, 1), []);
+    assert_eq!(told.try_iter().count(), 1);
 }
