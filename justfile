@@ -43,16 +43,16 @@ guests:
 
 # write golden files anew: read their diff before you commit it
 golden:
-    UPDATE_GOLDEN=1 cargo test --release --workspace --locked --lib --test cli --test examples
+    UPDATE_GOLDEN=1 cargo test --release --workspace --locked --lib --test openapi --test contract --test conformance
 
 # prove it: faults strike real servers and hosts, and every record is looked for; `just chaos --minutes 30 --faults 300`
 chaos *ARGS:
     scripts/guests/build.sh
     cargo build --release --locked --workspace
-    target/release/chaos {{ARGS}}
+    "${CARGO_TARGET_DIR:-target}/release/chaos" {{ARGS}}
 
 # measure: `just bench boundary`, `just bench e2e`; bench/README.md says what the lines mean
 bench *ARGS:
     cargo build --release --locked --workspace
     scripts/guests/build.sh
-    target/release/wasmill-bench {{ARGS}}
+    "${CARGO_TARGET_DIR:-target}/release/wasmill-bench" {{ARGS}}

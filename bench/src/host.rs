@@ -99,6 +99,34 @@ impl Host {
         self.statuses()?.iter().map(of).sum()
     }
 
+    /// Partitions that its lanes have taken up, of all pipelines.
+    ///
+    /// # Errors
+    /// The host does not answer.
+    pub(crate) fn partitions(&self) -> anyhow::Result<usize> {
+        let topics = self.statuses()?.into_iter().filter_map(|status| status["partitions"].as_object().cloned());
+        Ok(topics.flat_map(|topics| topics.into_values()).filter_map(|topic| Some(topic.as_object()?.len())).sum())
+    }
+
+    /// Looks at it, every now and then, until it is so.
+    ///
+    /// # Errors
+    /// It ends or does not answer, or it is not so in time.
+    pub(crate) fn wait(
+        &mut self,
+        what: &str,
+        (look, patience): (Duration, Duration),
+        done: impl Fn(&Self) -> anyhow::Result<bool>,
+    ) -> anyhow::Result<()> {
+        let deadline = Instant::now() + patience;
+        while !done(self)? {
+            self.check()?;
+            ensure!(Instant::now() < deadline, "waited in vain for {what}");
+            std::thread::sleep(look);
+        }
+        Ok(())
+    }
+
     /// # Errors
     /// The module is refused.
     pub(crate) fn upload(&self, name: &str, version: &str, bytes: &[u8]) -> anyhow::Result<()> {

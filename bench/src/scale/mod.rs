@@ -171,14 +171,15 @@ impl Run<'_> {
         let pipelines: Vec<_> = (0..).zip(inputs.iter().zip(&outputs)).map(|(at, io)| self.pipeline(at, io)).collect();
         let started = Instant::now();
         let mut host = Host::start(&pipelines, folder)?;
-        self.wait(&mut host, "all partitions", |host| Ok(host_partitions(host)? == self.partitions()))?;
+        let of = |what: &str| format!("{what} of {:?}", self.cell);
+        host.wait(&of("all partitions"), (LOOK, PATIENCE), |host| Ok(host.partitions()? == self.partitions()))?;
         let joined_seconds = started.elapsed().as_secs_f64();
         let (idle, since) = (cpu_seconds(host.pid())?, Instant::now());
         std::thread::sleep(Duration::from_secs(2));
         let idle_cpu = (cpu_seconds(host.pid())? - idle) / since.elapsed().as_secs_f64();
         let before = (cpu_seconds(host.pid())?, cpu_seconds(self.kafka.pid)?);
         let written = self.write(&inputs)?;
-        self.wait(&mut host, "all records", |host| Ok(host.records()? == written))?;
+        host.wait(&of("all records"), (LOOK, PATIENCE), |host| Ok(host.records()? == written))?;
         let after = (cpu_seconds(host.pid())?, cpu_seconds(self.kafka.pid)?);
         let millions = written as f64 / 1e6;
         let peak_mib = peak_mib(host.pid())?;
@@ -206,17 +207,6 @@ impl Run<'_> {
         (name, yaml)
     }
 
-    /// Looks until it is so.
-    fn wait(&self, host: &mut Host, what: &str, done: impl Fn(&Host) -> anyhow::Result<bool>) -> anyhow::Result<()> {
-        let deadline = Instant::now() + PATIENCE;
-        while !done(host)? {
-            host.check()?;
-            ensure!(Instant::now() < deadline, "{:?}: waited in vain for {what}", self.cell);
-            std::thread::sleep(LOOK);
-        }
-        Ok(())
-    }
-
     /// Writes at the steady rate, round robin over topics and partitions; answers how many.
     fn write(&self, topics: &[String]) -> anyhow::Result<u64> {
         let mut config = self.kafka.config();
@@ -241,11 +231,6 @@ impl Run<'_> {
         producer.flush(PATIENCE)?;
         Ok(total)
     }
-}
-
-fn host_partitions(host: &Host) -> anyhow::Result<usize> {
-    let topics = host.statuses()?.into_iter().filter_map(|status| status["partitions"].as_object().cloned());
-    Ok(topics.flat_map(|topics| topics.into_values()).filter_map(|topic| Some(topic.as_object()?.len())).sum())
 }
 
 impl Report for Scale {

@@ -129,15 +129,14 @@ impl Run<'_> {
         self.kafka.create(std::slice::from_ref(&topic))?;
         let there = self.there()?;
         let mut host = Host::start(&[("bench".to_owned(), self.pipeline(&topic)?)], folder)?;
-        self.wait(&mut host, "all partitions", |status| {
-            let partitions = status["partitions"].as_object().map(|topics| topics.values());
-            let count = partitions.into_iter().flatten().filter_map(Value::as_object).map(serde_json::Map::len);
-            count.sum::<usize>() == PARTITIONS as usize
-        })?;
+        let of = |what: &str| format!("{what} of {:?}", self.server);
+        host.wait(&of("all partitions"), (LOOK, PATIENCE), |host| Ok(host.partitions()? == PARTITIONS as usize))?;
         let server = self.kafka.pid_of(self.service())?;
         let (before, begin) = ((cpu_seconds(host.pid())?, cpu_seconds(server)?), Instant::now());
         self.kafka.fill(&topic, Content::Log, 0, Codec::None, self.records)?;
-        self.wait(&mut host, "all records", |status| status["sinks"]["out"]["delivered"] == self.records)?;
+        host.wait(&of("all records"), (LOOK, PATIENCE), |host| {
+            Ok(host.status("bench")?["sinks"]["out"]["delivered"] == self.records)
+        })?;
         let took = begin.elapsed().as_secs_f64();
         let after = (cpu_seconds(host.pid())?, cpu_seconds(server)?);
         let peak_mib = peak_mib(host.pid())?;
@@ -182,17 +181,6 @@ impl Run<'_> {
             kafka.brokers,
             module.display()
         ))
-    }
-
-    /// Looks until it is so.
-    fn wait(&self, host: &mut Host, what: &str, done: impl Fn(&Value) -> bool) -> anyhow::Result<()> {
-        let deadline = Instant::now() + PATIENCE;
-        while !done(&host.status("bench")?) {
-            host.check()?;
-            ensure!(Instant::now() < deadline, "{:?}: waited in vain for {what}", self.server);
-            std::thread::sleep(LOOK);
-        }
-        Ok(())
     }
 
     /// Documents or keys at the server.
