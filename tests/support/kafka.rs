@@ -183,23 +183,24 @@ impl Topic {
         groups.groups().iter().map(|group| group.members().len()).sum()
     }
 
-    /// Reads all that is committed: up to a last record, which is written to each partition now.
+    /// Reads all that is committed: up to a last record, which is written to each partition now. Those of earlier
+    /// calls end nothing, and are no records.
     pub fn read_all(&self) -> Vec<Read> {
         const LAST: &str = "the last one";
-        let producer = Self::producer();
+        let (producer, mine) = (Self::producer(), unique(LAST));
         for partition in 0..self.partitions {
-            let record = BaseRecord::<str, str>::to(&self.name).partition(partition).key(LAST);
+            let record = BaseRecord::<str, str>::to(&self.name).partition(partition).key(&mine);
             producer.send(record).expect("room for it");
         }
         producer.flush(PATIENCE).expect("written");
-        let is_last = |record: &Read| record.key.as_deref() == Some(LAST);
+        let is_mine = |record: &Read| record.key.as_ref() == Some(&mine);
         let (mut checked, mut ended) = (0, 0);
         let mut read = self.read_until(|read| {
-            ended += read[checked..].iter().filter(|record| is_last(record)).count();
+            ended += read[checked..].iter().filter(|record| is_mine(record)).count();
             checked = read.len();
             ended == self.partitions as usize
         });
-        read.retain(|record| !is_last(record));
+        read.retain(|record| !record.key.as_ref().is_some_and(|key| key.starts_with(LAST)));
         read
     }
 
