@@ -217,6 +217,9 @@ fn the_store_in_memory_finds_repetitions_too_and_forgets_the_oldest() {
     from.write_in(0, [RECORDS - 1, 0].into_iter().map(event));
     wait_until("two more", || host.through(&tracking.name) == RECORDS as u64 + 2);
     assert_eq!(enriched(&from).read_all().len(), RECORDS / 2 + 1);
+    let gaps = &host.status(&tracking.name)["swap_gaps"];
+    assert_eq!(gaps["swaps"], 1, "{gaps}");
+    assert!(["gap", "swap", "ordinary"].iter().all(|name| gaps[*name]["p99_ms"].as_f64() > Some(0.0)), "{gaps}");
 }
 
 /// The line of a log that says why.

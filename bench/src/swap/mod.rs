@@ -2,9 +2,9 @@
 //!
 //! A producer writes numbered records as fast as the broker and the host take them, or at a steady rate. Again and again
 //! a module that the host has never seen is uploaded (the same code with another note in a custom section, so that it
-//! is compiled anew) and swapped in. The host itself tells the gap between the last batch of a release and the first of
-//! the next (`swap_gaps` of the pipeline's status); the dip is the rate while a module is compiled over the rate in
-//! between. Afterwards every record is looked for in the output.
+//! is compiled anew) and swapped in. The host itself tells what a swap takes of a lane and how long the gaps between
+//! batches are, with a swap and without (`swap_gaps` of the pipeline's status); the dip is the rate while a module is
+//! compiled over the rate in between. Afterwards every record is looked for in the output.
 
 mod load;
 
@@ -52,12 +52,23 @@ pub(crate) struct Args {
     guests: PathBuf,
 }
 
-/// As the host tells them.
-#[derive(Debug, serde::Deserialize)]
-struct Gaps {
+/// Quantiles in milliseconds, by the host's own clock.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct Quantiles {
     p50_ms: f64,
     p99_ms: f64,
     max_ms: f64,
+}
+
+/// As the host tells them.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct Gaps {
+    /// What a swap itself takes of a lane.
+    swap: Quantiles,
+    /// Between the last batch of a release and the first of the next.
+    gap: Quantiles,
+    /// Between two batches of one release.
+    ordinary: Quantiles,
 }
 
 /// Everything that was measured.
@@ -67,10 +78,7 @@ pub(crate) struct Swap {
     size: u32,
     /// Asked for; 0: as fast as possible.
     rate: u64,
-    /// Between the last batch of a release and the first of the next, in milliseconds, by the host's own clock.
-    gap_p50_ms: f64,
-    gap_p99_ms: f64,
-    gap_max_ms: f64,
+    gaps: Gaps,
     /// Records per second while nothing was uploaded, and while a module was uploaded and compiled.
     rate_between: f64,
     rate_compiling: f64,
@@ -130,9 +138,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Swap> {
         swaps: args.swaps,
         size: args.size,
         rate: args.rate,
-        gap_p50_ms: gaps.p50_ms,
-        gap_p99_ms: gaps.p99_ms,
-        gap_max_ms: gaps.max_ms,
+        gaps,
         rate_between: series.between.rate(),
         rate_compiling: series.compiling.rate(),
         upload_ms: Spread::of(series.upload_ms),
@@ -220,13 +226,15 @@ impl Report for Swap {
         let Found { lost, doubled, misplaced } = self.found;
         let [first, middle, last] = self.memory_mib;
         let row = |name: &str, value: String| vec![name.to_owned(), value];
+        let quantiles = |name: &str, Quantiles { p50_ms, p99_ms, max_ms }: &Quantiles| {
+            row(&format!("{name}, ms: p50 / p99 / worst"), format!("{p50_ms:.3} / {p99_ms:.3} / {max_ms:.3}"))
+        };
         vec![
             row("", "measured".into()),
             row("swaps", self.swaps.to_string()),
-            row(
-                "gap p50 / p99 / worst, ms",
-                format!("{:.3} / {:.3} / {:.3}", self.gap_p50_ms, self.gap_p99_ms, self.gap_max_ms),
-            ),
+            quantiles("the swap itself in a lane", &self.gaps.swap),
+            quantiles("gap between the last batch of a release and the first of the next", &self.gaps.gap),
+            quantiles("gap between two batches of one release", &self.gaps.ordinary),
             row("records/s between swaps", format!("{:.0}", self.rate_between)),
             row("records/s while compiling", format!("{:.0} (dip {dip:.1} %)", self.rate_compiling)),
             row("upload, ms, median (p90)", format!("{:.1} ({:.1})", self.upload_ms.p50, self.upload_ms.p90)),

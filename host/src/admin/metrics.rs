@@ -64,9 +64,17 @@ const COUNTERS: [(&str, &str, fn(&Counters) -> &AtomicU64); 11] = [
 ];
 
 /// Histograms of a pipeline: name, help, where it stands.
-const HISTOGRAMS: [(&str, &str, fn(&Counters) -> &Histogram); 2] = [
+const HISTOGRAMS: [(&str, &str, fn(&Counters) -> &Histogram); 4] = [
     ("batch", "wall time of a batch in the module", |counters| &counters.batch_time),
-    ("swap_gap", "from the last batch of a release to the first of the next, in a lane", |counters| &counters.swap_gap),
+    ("batch_gap", "from a batch to the next of the same release, in a lane, without waiting", |counters| {
+        &counters.batch_gap
+    }),
+    ("swap_gap", "from the last batch of a release to the first of the next, in a lane, without waiting", |counters| {
+        &counters.swap_gap
+    }),
+    ("swap", "what a swap itself takes of a lane: one instance is let go of, another taken up", |counters| {
+        &counters.swap_time
+    }),
 ];
 
 /// Counters of a sink: name, help, where it stands.

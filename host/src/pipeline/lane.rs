@@ -14,10 +14,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::runtime::Handle;
+
 use super::{
     backoff::Backoff,
     controls::{Controls, now},
     flight::{Flight, Stuck},
+    gap::Gap,
     release::Release,
     shared::{Shared, Wish},
     status::{PartitionStatus, State},
@@ -69,6 +72,8 @@ pub(super) struct Lane<'a> {
     source: Source,
     flight: Flight,
     transformer: Transformer,
+    /// Lets go of instances of earlier releases beside the lane.
+    runtime: Handle,
     controls: Arc<Controls>,
     timed: Timed,
     /// Fires asked for by hand that were seen.
@@ -83,10 +88,7 @@ pub(super) struct Lane<'a> {
     /// Why the source has not answered yet, as it was said.
     unreached: Option<String>,
     reported_at: Option<Instant>,
-    /// When the module was done with its last batch.
-    done_at: Option<Instant>,
-    /// Another release was taken up, and has had no batch yet.
-    swapped: bool,
+    gap: Gap,
 }
 
 impl<'a> Lane<'a> {
@@ -98,6 +100,7 @@ impl<'a> Lane<'a> {
         index: usize,
         source: Source,
         flight: Flight,
+        runtime: Handle,
     ) -> Self {
         let mut timed = Timed::default();
         timed.set(controls.timer.as_ref(), now());
@@ -107,6 +110,7 @@ impl<'a> Lane<'a> {
             source,
             flight,
             transformer: Transformer::new(shared.release()),
+            runtime,
             controls,
             timed,
             asked: shared.asked(),
@@ -117,8 +121,7 @@ impl<'a> Lane<'a> {
             assigned: false,
             unreached: None,
             reported_at: None,
-            done_at: None,
-            swapped: false,
+            gap: Gap::default(),
         }
     }
 
@@ -156,18 +159,18 @@ impl<'a> Lane<'a> {
         self.note_stall();
         if paused {
             self.let_times_go();
-            self.shared.wait(IDLE_WAIT);
+            self.gap.wait(|| self.shared.wait(IDLE_WAIT));
         } else if !room {
-            self.shared.wait(BUSY_WAIT);
+            self.gap.wait(|| self.shared.wait(BUSY_WAIT));
         } else if let Some(held) = self.held.take_if(|held| held.until <= Instant::now()) {
             self.work(held.work, held.attempt, Some(held.since))?;
         } else if let Some(held) = &self.held {
             let wait = held.until.saturating_duration_since(Instant::now()).min(IDLE_WAIT);
-            self.shared.wait(wait);
+            self.gap.wait(|| self.shared.wait(wait));
         } else if let Some(at) = self.fire_due() {
             self.work(Work::Fire(at), 0, None)?;
         } else {
-            self.source.receive(IDLE_WAIT).map_err(restart)?;
+            self.gap.wait(|| self.source.receive(IDLE_WAIT)).map_err(restart)?;
             while self.held.is_none()
                 && self.flight.has_room()
                 && let Some(batch) = self.source.next_batch()
@@ -185,11 +188,7 @@ impl<'a> Lane<'a> {
         let counters = &self.shared.counters;
         if let Work::Batch(batch) = &work {
             self.announce(batch);
-            if std::mem::take(&mut self.swapped) {
-                // An instance that does not start fails the batch.
-                drop(self.transformer.warm_up());
-                self.done_at.iter().for_each(|done| counters.swap_gap.note(done.elapsed()));
-            }
+            self.gap.end(counters);
         }
         let started = Instant::now();
         let transformed = match &work {
@@ -202,7 +201,7 @@ impl<'a> Lane<'a> {
                 if let Some(error) = unserved {
                     return Err(restart(error));
                 }
-                self.done_at = Some(Instant::now());
+                self.gap.begin();
                 transformed
             }
             // A release without a timer has taken over while it was held.
@@ -291,9 +290,11 @@ impl<'a> Lane<'a> {
         if self.shared.is_live(self.transformer.release()) || !self.flight.may_swap() {
             return false;
         }
+        let began = Instant::now();
         let release = self.shared.release();
-        let changed = self.transformer.adopt(&release);
-        self.swapped |= changed;
+        let former = self.transformer.adopt(Arc::clone(&release));
+        // An instance that does not start fails the next batch.
+        drop(self.transformer.warm_up());
         self.announced.clear();
         let begins: Vec<_> = self
             .flight
@@ -304,7 +305,10 @@ impl<'a> Lane<'a> {
             self.shared.began(release.id, &partition, next);
             self.announced.insert(epoch);
         }
-        changed
+        self.runtime.spawn_blocking(move || drop(former));
+        self.gap.swapped();
+        self.shared.counters.swap_time.note(began.elapsed());
+        true
     }
 
     fn announce(&mut self, batch: &Batch) {

@@ -11,6 +11,7 @@ mod contact;
 mod controls;
 mod dead_letter;
 mod flight;
+mod gap;
 mod histogram;
 mod isolate;
 mod lane;
@@ -218,5 +219,5 @@ fn start<'a>(shared: &'a Shared, index: usize, deps: &Deps) -> Result<Lane<'a>, 
     contact::wait(shared, index, &flight)?;
     let controls = shared.controls();
     let source = build::source(shared, &controls, index, deps).map_err(failed)?;
-    Ok(Lane::new(shared, controls, index, source, flight))
+    Ok(Lane::new(shared, controls, index, source, flight, deps.runtime.clone()))
 }

@@ -258,7 +258,7 @@ impl Shared {
             rebalances: self.counters.rebalances.load(Relaxed),
             fires: self.counters.fires.load(Relaxed),
             recycled: self.counters.recycled.load(Relaxed),
-            swap_gaps: SwapGaps::of(&self.counters.swap_gap),
+            swap_gaps: SwapGaps::of(&self.counters),
             sinks: self.sinks.iter().map(|(name, stats)| (name.clone(), stats.counts())).collect(),
             keyvalue: release.granted().keyvalue_counts(),
             partitions,

@@ -30,9 +30,15 @@ pub struct Counters {
     pub module_ns: AtomicU64,
     /// Wall time of each batch in the module.
     pub batch_time: Histogram,
-    /// Of each swap, in each lane: from the end of the last batch of the release before to the begin of the first batch
-    /// of the new one. A wait for records is part of it.
+    /// In each lane, from the end of a batch in the module to the begin of the next one, of the same release, without the
+    /// time in which there was no record to be had or no room for it: what the module answered is handed to the sinks,
+    /// the group is served.
+    pub batch_gap: Histogram,
+    /// The same where the next batch is the first of another release.
     pub swap_gap: Histogram,
+    /// What of a [`Self::swap_gap`] is the swap itself: the instance of the release before is let go of, and that of the
+    /// new one taken up.
+    pub swap_time: Histogram,
     /// Bytes of keys and values read.
     pub bytes_in: AtomicU64,
     /// Times that the group moved partitions.
@@ -66,21 +72,41 @@ impl Counters {
     }
 }
 
-/// How long the lanes took from the last batch of a release to the first of the next; each lane counts for itself.
+/// Quantiles of durations in milliseconds, from buckets that are a fifth wide.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, utoipa::ToSchema)]
-pub struct SwapGaps {
-    pub swaps: u64,
-    /// Milliseconds, from buckets that are a fifth wide.
+pub struct Quantiles {
     pub p50_ms: f64,
     pub p99_ms: f64,
     pub max_ms: f64,
 }
 
+impl Quantiles {
+    fn of(histogram: &Histogram) -> Option<Self> {
+        let ms = |quantile| histogram.quantile(quantile).map(|duration| duration.as_secs_f64() * 1e3);
+        Some(Self { p50_ms: ms(0.5)?, p99_ms: ms(0.99)?, max_ms: ms(1.0)? })
+    }
+}
+
+/// What swaps cost the lanes; each lane counts for itself.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, utoipa::ToSchema)]
+pub struct SwapGaps {
+    pub swaps: u64,
+    /// From the last batch of a release to the first of the next. Waiting for records or for room is no part of it.
+    pub gap: Option<Quantiles>,
+    /// What of it is the swap itself: an instance is let go of, and another taken up.
+    pub swap: Quantiles,
+    /// From a batch to the next where the release stays: what any gap is made of without a swap.
+    pub ordinary: Option<Quantiles>,
+}
+
 impl SwapGaps {
-    pub(super) fn of(histogram: &Histogram) -> Option<Self> {
-        let ms = |quantile| histogram.quantile(quantile).map(|gap| gap.as_secs_f64() * 1e3);
-        let swaps = histogram.snapshot().count;
-        (swaps > 0).then_some(Self { swaps, p50_ms: ms(0.5)?, p99_ms: ms(0.99)?, max_ms: ms(1.0)? })
+    pub(super) fn of(counters: &Counters) -> Option<Self> {
+        Some(Self {
+            swaps: counters.swap_time.snapshot().count,
+            gap: Quantiles::of(&counters.swap_gap),
+            swap: Quantiles::of(&counters.swap_time)?,
+            ordinary: Quantiles::of(&counters.batch_gap),
+        })
     }
 }
 

@@ -83,14 +83,11 @@ impl Transformer {
         &self.release
     }
 
-    /// Changes to another release, between two batches. True: it did change.
-    pub(super) fn adopt(&mut self, release: &Arc<Release>) -> bool {
-        if Arc::ptr_eq(&self.release, release) {
-            return false;
-        }
-        self.running = None;
-        self.release = Arc::clone(release);
-        true
+    /// Changes to another release, between two batches. Answers the instance of the release before: its memory takes a
+    /// while to be let go of.
+    pub(super) fn adopt(&mut self, release: Arc<Release>) -> Option<Instance> {
+        self.release = release;
+        self.running.take().map(|running| running.instance)
     }
 
     /// Starts the instance ahead of the first batch.
