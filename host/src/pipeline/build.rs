@@ -30,7 +30,7 @@ pub enum BuildError {
     #[error("a thread cannot be started: {0}")]
     Thread(std::io::Error),
     #[error(
-        "sink `{sink}` has other properties, or another client, than the ones before: under `delivery: exactly-once` all share one producer"
+        "sink `{sink}` has other properties than the ones before: under `delivery: exactly-once` all share one producer"
     )]
     ExactlyOnce { sink: String },
     #[error("sink `{sink}`: {error}")]
@@ -111,11 +111,10 @@ fn shared_outlet(
     let Some((first, kafka)) = all.next() else { return Ok(None) };
     let mut client = kafka.client;
     for (sink, other) in all {
-        // Who does not care goes with the others.
-        let differs = ![client, config::Client::Auto].contains(&other.client) && client != config::Client::Auto;
-        if differs || other.properties != kafka.properties {
+        if other.properties != kafka.properties {
             return Err(BuildError::ExactlyOnce { sink: sink.into() });
         }
+        // Who names one decides for all.
         client = if client == config::Client::Auto { other.client } else { client };
     }
     let id = format!("wasmill-{}-{}-{lane}", spec.name, deps.instance);
