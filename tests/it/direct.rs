@@ -349,9 +349,9 @@ fn what_only_librdkafka_does_is_said_or_left_to_it() {
         let said = answer.json.to_string();
         assert!(answer.code != 0 && said.contains(words) && !said.contains("hunter2"), "{said}");
     }
-    let exact = of("exact", "direct", "", "") + "delivery: exactly-once\n";
+    let exact = of("exact", "direct", "", "properties: { message.timeout.ms: 20000 }") + "delivery: exactly-once\n";
     let said = host.apply("exact", &exact).json.to_string();
-    assert!(said.contains("transactions are librdkafka's"), "{said}");
+    assert!(said.contains("`message.timeout.ms: 20000` is librdkafka's alone"), "{said}");
 
     // Left to choose, it is librdkafka's.
     let source = "properties: { fetch.error.backoff.ms: 100 }";

@@ -1,22 +1,30 @@
-//! `delivery: exactly-once`: what is committed to the output topics is each record once, whatever dies.
+//! `delivery: exactly-once`: what is committed to the output topics is each record once, whatever dies. Sinks have the
+//! direct path's client where nothing else is said.
 
 use std::{
     collections::BTreeMap,
     sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
 };
 
-use e2e::{Host, Read, Topic, guest, services, timestamp, wait_until};
+use e2e::{Host, OwnKafka, PATIENCE, Read, Topic, guest, services, timestamp, unique, wait_until};
+use rdkafka::{
+    ClientConfig,
+    producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer},
+};
 use serde_json::{Value, json};
 
 fn pipeline(name: &str, from: &Topic, to: &Topic, delivery: &str) -> String {
-    let kafka = &services().kafka;
+    pipeline_of(&services().kafka.replace(',', "\", \""), "direct", name, from, to, delivery)
+}
+
+fn pipeline_of(kafka: &str, client: &str, name: &str, from: &Topic, to: &Topic, delivery: &str) -> String {
     format!(
         "pipeline: {name}\n\
          source: {{ kafka: {{ brokers: [\"{kafka}\"], topics: [{}], batch: {{ records: 500 }},\n\
          \x20 properties: {{ session.timeout.ms: 6000 }} }} }}\n\
          module: {{ ref: log-clean@1, config: {{ mark: v1 }} }}\n\
          routes: {{ clean: [out] }}\n\
-         sinks: {{ out: {{ kafka: {{ topic: {} }} }} }}\n\
+         sinks: {{ out: {{ kafka: {{ topic: {}, client: {client} }} }} }}\n\
          errors: {{ dead_letter: {{ kafka: {{ topic: {}.dead }} }} }}\n\
          delivery: {delivery}\n",
         from.name, to.name, to.name
@@ -53,12 +61,21 @@ fn check_once(read: &[Read], expected: impl Iterator<Item = u64>) {
 
 #[test]
 fn kills_and_a_swap_in_mid_stream_lose_and_double_nothing() {
+    kills_and_a_swap("direct");
+}
+
+#[test]
+fn kills_and_a_swap_lose_and_double_nothing_with_librdkafka_either() {
+    kills_and_a_swap("librdkafka");
+}
+
+fn kills_and_a_swap(client: &str) {
     const RECORDS: u64 = 120_000;
     const SHARE: u64 = RECORDS / 4;
     let (from, to) = (Topic::new("in"), Topic::new("out"));
     let mut host = Host::start();
     host.cli(&["push", &guest("log-clean"), "log-clean@1"]).ok();
-    host.apply("once", &pipeline("once", &from, &to, "exactly-once")).ok();
+    host.apply("once", &pipeline_of(&services().kafka, client, "once", &from, &to, "exactly-once")).ok();
     let killed = AtomicU64::new(0);
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -157,6 +174,48 @@ fn a_host_that_slept_while_another_took_over_cannot_commit_what_it_had_open() {
     check_once(&to.read_all(), (0..RECORDS).filter(|number| !is_bad(*number)));
 }
 
+/// Each broker in turn, and so, once, whoever leads a partition or coordinates the group or the transactions.
+#[test]
+fn brokers_that_are_killed_lose_and_double_nothing() {
+    const RECORDS: u64 = 90_000;
+    const ROUNDS: u64 = 6;
+    let cluster = OwnKafka::cluster();
+    let [from, to] = ["in", "out"].map(|name| cluster.topic(&unique(name), 4, 3));
+    let dead = cluster.topic(&format!("{}.dead", to.name), 4, 3);
+    let mut host = Host::start();
+    host.cli(&["push", &guest("log-clean"), "log-clean@1"]).ok();
+    let brokers = cluster.brokers.replace(',', "\", \"");
+    host.apply("brokers", &pipeline_of(&brokers, "direct", "brokers", &from, &to, "exactly-once")).ok();
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", &cluster.brokers).set("linger.ms", "5").set("enable.idempotence", "true");
+    let producer: ThreadedProducer<DefaultProducerContext> = config.create().expect("a producer");
+    for round in 0..ROUNDS {
+        let through = host.through("brokers");
+        for number in round * RECORDS / ROUNDS..(round + 1) * RECORDS / ROUNDS {
+            let (key, value) = (number.to_string(), line(number));
+            let record = BaseRecord::to(&from.name).partition((number % 4) as i32).key(&key).payload(&value);
+            producer.send(record).map_err(|(error, _)| error).expect("room");
+        }
+        wait_until("records", || host.through("brokers") > through);
+        let broker = format!("broker{}", round % 3 + 1);
+        cluster.kill_one(&broker);
+        cluster.restart_one(&broker);
+    }
+    producer.flush(PATIENCE).expect("written");
+    wait_until("the end", || host.through("brokers") >= RECORDS && host.status("brokers")["lag"] == 0);
+    assert_eq!(host.terminate(), Some(0), "{}", host.log());
+    let good = RECORDS - RECORDS / 1000;
+    for (topic, count, is_bad_one) in [(&to, good, false), (&dead, RECORDS / 1000, true)] {
+        // What is there twice would come within these, or soon after.
+        let mut reads = 0;
+        let read = topic.read_of(&cluster.brokers, |read| {
+            reads += u64::from(read.len() as u64 >= count);
+            reads > 20
+        });
+        check_once(&read, (0..RECORDS).filter(|number| is_bad(*number) == is_bad_one));
+    }
+}
+
 #[test]
 fn a_record_that_the_broker_refuses_is_a_dead_letter_of_the_next_transaction() {
     const RECORDS: u64 = 2000;
@@ -165,8 +224,8 @@ fn a_record_that_the_broker_refuses_is_a_dead_letter_of_the_next_transaction() {
     host.cli(&["push", &guest("log-clean"), "log-clean@1"]).ok();
     // Small batches, so that the broker refuses one record and not its neighbours.
     let yaml = pipeline("refused", &from, &to, "exactly-once");
-    let one = format!("topic: {}, properties: {{ batch.size: 1000 }}", to.name);
-    let yaml = yaml.replace(&format!("topic: {} ", to.name), &format!("{one} "));
+    let one = format!("topic: {}, properties: {{ batch.size: 1000 }}, client", to.name);
+    let yaml = yaml.replace(&format!("topic: {}, client", to.name), &one);
     let dead = format!("topic: {}.dead, properties: {{ batch.size: 1000 }}", to.name);
     let yaml = yaml.replace(&format!("topic: {}.dead", to.name), &dead);
     host.apply("refused", &yaml).ok();

@@ -1,12 +1,14 @@
-//! The seven requests that the direct path needs, each in one version: the last before the "flexible" ones (KIP-482) that
+//! The requests that the direct path needs, each in one version: the last before the "flexible" ones (KIP-482) that
 //! brokers from 2.4 to today understand. `ApiVersions` is asked first, so an older broker is told apart from a broken
-//! one.
+//! one. What transactions need beyond these is in `api/transactions.rs`.
 
 use std::fmt;
 
 use bytes::Bytes;
 
 use super::wire::{Reader, WireError, Write};
+
+pub(super) mod transactions;
 
 /// Key and version of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,14 +26,24 @@ pub(super) const INIT_PRODUCER_ID: Api = Api { key: 22, version: 1 };
 pub(super) const EPOCH_END: Api = Api { key: 23, version: 2 };
 
 /// What a broker must understand.
-const NEEDED: [(Api, &str); 6] = [
-    (PRODUCE, "Produce"),
-    (FETCH, "Fetch"),
-    (LIST_OFFSETS, "ListOffsets"),
-    (METADATA, "Metadata"),
-    (INIT_PRODUCER_ID, "InitProducerId"),
-    (EPOCH_END, "OffsetForLeaderEpoch"),
-];
+#[derive(Debug)]
+pub(super) struct Needs {
+    /// The first Kafka that does.
+    since: &'static str,
+    apis: &'static [(Api, &'static str)],
+}
+
+pub(super) static NEEDED: Needs = Needs {
+    since: "2.4",
+    apis: &[
+        (PRODUCE, "Produce"),
+        (FETCH, "Fetch"),
+        (LIST_OFFSETS, "ListOffsets"),
+        (METADATA, "Metadata"),
+        (INIT_PRODUCER_ID, "InitProducerId"),
+        (EPOCH_END, "OffsetForLeaderEpoch"),
+    ],
+};
 
 /// A broker's error code (kafka.apache.org/protocol, "Error Codes"), as far as it is acted on by name.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -65,7 +77,7 @@ impl fmt::Display for Code {
 }
 
 /// What the broker does not understand, as words; `None`: all that is needed.
-pub(super) fn lacks(answer: &[u8]) -> Result<Option<String>, WireError> {
+pub(super) fn lacks(answer: &[u8], needs: &Needs) -> Result<Option<String>, WireError> {
     let mut reader = Reader::new(answer);
     let code = Code(reader.i16()?);
     if !code.is_none() {
@@ -75,10 +87,11 @@ pub(super) fn lacks(answer: &[u8]) -> Result<Option<String>, WireError> {
     for _ in 0..reader.len()? {
         known.push((reader.i16()?, reader.i16()?, reader.i16()?));
     }
-    let missing = NEEDED
+    let Needs { since, apis } = needs;
+    let missing = apis
         .iter()
         .find(|(api, _)| !known.iter().any(|(key, min, max)| *key == api.key && (*min..=*max).contains(&api.version)));
-    Ok(missing.map(|(api, name)| format!("it does not understand {name} in version {} (Kafka 2.4)", api.version)))
+    Ok(missing.map(|(api, name)| format!("it does not understand {name} in version {} (Kafka {since})", api.version)))
 }
 
 /// A broker's place.
@@ -154,10 +167,11 @@ pub(super) fn metadata(answer: &[u8]) -> Result<Metadata, WireError> {
     Ok(metadata)
 }
 
-pub(super) fn init_producer_id_request() -> Vec<u8> {
+/// `transaction` is the transactional id, with the milliseconds that a transaction may be open.
+pub(super) fn init_producer_id_request(transaction: Option<(&str, i32)>) -> Vec<u8> {
     let mut body = Vec::new();
-    body.nullable_text(None);
-    body.i32(0);
+    body.nullable_text(transaction.map(|(id, _)| id));
+    body.i32(transaction.map_or(0, |(_, timeout_ms)| timeout_ms));
     body
 }
 
@@ -313,10 +327,14 @@ pub(super) fn fetch(answer: &Bytes) -> Result<(Code, Vec<Fetched>), WireError> {
 }
 
 /// The parts of a produce request around its record batches. `partitions` names topic, partition and length of each
-/// batch, those of one topic together; answers a piece to go before each batch.
-pub(super) fn produce_request(timeout_ms: i32, partitions: &[(&str, i32, usize)]) -> Vec<Vec<u8>> {
+/// batch, those of one topic together, `transaction` the transactional id; answers a piece to go before each batch.
+pub(super) fn produce_request(
+    transaction: Option<&str>,
+    timeout_ms: i32,
+    partitions: &[(&str, i32, usize)],
+) -> Vec<Vec<u8>> {
     let mut head = Vec::new();
-    head.nullable_text(None);
+    head.nullable_text(transaction);
     head.i16(-1); // all in-sync replicas
     head.i32(timeout_ms);
     let topics: Vec<_> = partitions.chunk_by(|one, next| one.0 == next.0).collect();
@@ -379,16 +397,18 @@ mod tests {
             bytes
         };
         let all = [(0, 3, 11), (1, 4, 17), (2, 1, 9), (3, 0, 12), (22, 0, 5), (23, 2, 4), (99, 0, 0)];
-        assert_eq!(lacks(&answer(&all)), Ok(None));
+        assert_eq!(lacks(&answer(&all), &NEEDED), Ok(None));
         let old = [(0, 0, 7), (1, 0, 11), (2, 0, 5), (3, 0, 8), (22, 0, 1)];
-        let said = lacks(&answer(&old)).expect("an answer").expect("a lack");
+        let said = lacks(&answer(&old), &NEEDED).expect("an answer").expect("a lack");
         assert!(said.contains("Produce in version 8"), "{said}");
-        assert_eq!(lacks(&[0, 0, 0]), Err(WireError::Short));
+        let said = lacks(&answer(&all), &transactions::NEEDED).expect("an answer").expect("a lack");
+        assert!(said.contains("FindCoordinator in version 2 (Kafka 2.5)"), "{said}");
+        assert_eq!(lacks(&[0, 0, 0], &NEEDED), Err(WireError::Short));
     }
 
     #[test]
     fn batches_of_one_topic_stand_under_one_name() {
-        let pieces = produce_request(1000, &[("a", 0, 5), ("a", 1, 6), ("b", 0, 7)]);
+        let pieces = produce_request(Some("id"), 1000, &[("a", 0, 5), ("a", 1, 6), ("b", 0, 7)]);
         let whole: Vec<u8> = pieces
             .iter()
             .zip([5, 6, 7])
@@ -397,7 +417,7 @@ mod tests {
         let mut reader = Reader::new(&whole);
         assert_eq!(
             (reader.nullable_text(), reader.i16(), reader.i32(), reader.len()),
-            (Ok(None), Ok(-1), Ok(1000), Ok(2))
+            (Ok(Some("id")), Ok(-1), Ok(1000), Ok(2))
         );
         for (topic, partitions) in [("a", &[(0, 5), (1, 6)][..]), ("b", &[(0, 7)])] {
             assert_eq!((reader.text(), reader.len()), (Ok(topic), Ok(partitions.len())));

@@ -7,7 +7,7 @@ use rand::seq::{IndexedRandom as _, IteratorRandom as _, SliceRandom as _};
 
 use super::{
     api::{self, Leader, Metadata},
-    connection::{Address, Connection, ConnectionError},
+    connection::{Address, Caller, Connection, ConnectionError},
 };
 use crate::kafka::Partition;
 
@@ -18,14 +18,22 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Cluster {
     bootstrap: Vec<Address>,
-    pub(super) client: String,
+    pub(super) caller: Caller,
     brokers: HashMap<i32, Address>,
     topics: HashMap<String, Vec<Leader>>,
 }
 
 impl Cluster {
-    pub(super) fn new(bootstrap: Vec<Address>, client: String) -> Self {
-        Self { bootstrap, client, brokers: HashMap::new(), topics: HashMap::new() }
+    pub(super) fn new(bootstrap: Vec<Address>, caller: Caller) -> Self {
+        Self { bootstrap, caller, brokers: HashMap::new(), topics: HashMap::new() }
+    }
+
+    /// All brokers that are known, in any order; those that were named last.
+    pub(super) fn addresses(&self) -> Vec<Address> {
+        let mut known: Vec<Address> = self.brokers.values().cloned().collect();
+        known.shuffle(&mut rand::rng());
+        known.extend(self.bootstrap.iter().cloned());
+        known
     }
 
     /// A broker, whichever: another one each time, since one may be down.
@@ -76,14 +84,12 @@ impl Cluster {
         topics: Vec<String>,
         create: bool,
     ) -> impl Future<Output = Result<Metadata, ConnectionError>> + use<> {
-        let mut known: Vec<Address> = self.brokers.values().cloned().collect();
-        known.shuffle(&mut rand::rng());
-        known.extend(self.bootstrap.iter().cloned());
-        let client = self.client.clone();
+        let known = self.addresses();
+        let caller = self.caller.clone();
         async move {
             let mut said = ConnectionError::Broken("no broker is known".into());
             for address in known {
-                match ask_one(&address, &client, &topics, create).await {
+                match ask_one(&address, &caller, &topics, create).await {
                     Ok(metadata) => return Ok(metadata),
                     // It says more than that another one is down.
                     Err(_) if matches!(said, ConnectionError::Unfit { .. }) => {}
@@ -97,11 +103,11 @@ impl Cluster {
 
 async fn ask_one(
     address: &Address,
-    client: &str,
+    caller: &Caller,
     topics: &[String],
     create: bool,
 ) -> Result<Metadata, ConnectionError> {
-    let connection = Connection::open(address, client).await?;
+    let connection = Connection::open(address, caller).await?;
     let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
     let body = Bytes::from(api::metadata_request(&topics, create));
     let answer = connection.call(api::METADATA, vec![body], PATIENCE).await?;

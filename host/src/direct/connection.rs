@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use super::{
-    api::{self, Api},
+    api::{self, Api, Needs},
     wire::Write as _,
 };
 
@@ -36,6 +36,13 @@ const ANSWER_MAX: usize = 128 << 20;
 
 /// Host and port.
 pub(super) type Address = (String, u16);
+
+/// Who calls, and what a broker must understand for it.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    pub(super) name: String,
+    pub(super) needs: &'static Needs,
+}
 
 #[derive(Clone, Debug, Error)]
 pub(super) enum ConnectionError {
@@ -73,18 +80,18 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Connects, and asks the broker whether it understands what will be asked.
-    pub(super) async fn open(address: &Address, client: &str) -> Result<Self, ConnectionError> {
+    pub(super) async fn open(address: &Address, caller: &Caller) -> Result<Self, ConnectionError> {
         let (host, port) = address.clone();
         let failed = |reason: String| ConnectionError::Open { host: host.clone(), port, reason };
         let stream = connect(&host, port).await.map_err(failed)?;
         let (read, write) = stream.into_split();
         let (calls, to_write) = mpsc::channel(CALLS);
         let (asked, to_read) = mpsc::channel(CALLS);
-        tokio::spawn(write_calls(write, to_write, asked, client.to_owned()));
+        tokio::spawn(write_calls(write, to_write, asked, caller.name.clone()));
         tokio::spawn(read_answers(read, to_read));
         let connection = Self { calls };
         let versions = connection.call(api::API_VERSIONS, Vec::new(), OPENING).await?;
-        match api::lacks(&versions) {
+        match api::lacks(&versions, caller.needs) {
             Ok(None) => Ok(connection),
             Ok(Some(reason)) => Err(ConnectionError::Unfit { host, port, reason }),
             Err(error) => Err(ConnectionError::Unfit { host, port, reason: error.to_string() }),

@@ -38,7 +38,7 @@ pub(super) struct Says {
     pub(super) asked: AtomicU32,
     /// To whoever wants to produce.
     pub(super) identity_code: AtomicI16,
-    port: u16,
+    pub(super) port: u16,
     newest: i16,
 }
 
@@ -106,8 +106,8 @@ async fn serve(mut stream: TcpStream, says: Arc<Says>, answer: Arc<Mutex<Answer>
 fn versions(newest: i16) -> Vec<u8> {
     let mut bytes = Vec::new();
     bytes.i16(0);
-    bytes.len_of(24);
-    for key in 0..24 {
+    bytes.len_of(29);
+    for key in 0..29 {
         [key, 0, newest].into_iter().for_each(|number| bytes.i16(number));
     }
     bytes

@@ -7,7 +7,12 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::{compression::Codec, connection::Address, partitioner::Partitioner};
+use super::{
+    api::Needs,
+    compression::Codec,
+    connection::{Address, Caller},
+    partitioner::Partitioner,
+};
 use crate::kafka::Settings;
 
 /// Why a client has to be librdkafka's.
@@ -62,6 +67,17 @@ pub(super) struct Common {
     pub(super) backoff_max: Duration,
 }
 
+impl Common {
+    pub(super) fn caller(&self, needs: &'static Needs) -> Caller {
+        Caller { name: self.client.clone(), needs }
+    }
+
+    /// Pause after so many attempts in a row that failed.
+    pub(super) fn pause(&self, attempts: u32) -> Duration {
+        self.backoff.saturating_mul(1 << attempts.min(10)).min(self.backoff_max)
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct FetchOptions {
     pub(super) common: Common,
@@ -85,6 +101,8 @@ pub(super) struct ProduceOptions {
     pub(super) patience: Duration,
     /// How long a topic may be unknown.
     pub(super) unknown_max: Duration,
+    /// How long a transaction may be open before its coordinator aborts it.
+    pub(super) transaction_max: Duration,
 }
 
 /// Reads the properties that both sides have; `each` is given the others.
@@ -172,6 +190,8 @@ impl ProduceOptions {
         let (mut linger, mut batch_bytes, mut record_max) = (Duration::from_millis(5), 1_000_000, 1_000_000);
         let (mut codec, mut partitioner) = (Codec::None, Partitioner::Murmur2Random);
         let (mut patience, mut unknown_max) = (Duration::from_secs(30), Duration::from_secs(30));
+        // As `kafka::Producer::transactional` has it.
+        let mut transaction_max = Duration::from_secs(30);
         let common = read(settings, &mut |name, value| {
             let refused = || Unsupported::Value { name: name.into(), value: value.into() };
             match name {
@@ -184,6 +204,7 @@ impl ProduceOptions {
                 "partitioner" => partitioner = Partitioner::named(value).ok_or_else(refused)?,
                 "request.timeout.ms" => patience = millis(value).ok_or_else(refused)?,
                 "topic.metadata.propagation.max.ms" => unknown_max = millis(value).ok_or_else(refused)?,
+                "transaction.timeout.ms" => transaction_max = millis(value).ok_or_else(refused)?,
                 "enable.idempotence" if value == "true" => {}
                 "acks" | "request.required.acks" if value == "all" || value == "-1" => {}
                 "message.timeout.ms" | "delivery.timeout.ms" if value == "0" => {}
@@ -202,6 +223,7 @@ impl ProduceOptions {
             partitioner,
             patience,
             unknown_max,
+            transaction_max,
         })
     }
 }

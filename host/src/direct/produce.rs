@@ -11,10 +11,14 @@
 //!
 //! Idempotent (KIP-98), one batch of a partition under way at a time: order holds over every retry, and a batch is sent
 //! until the broker has it or refuses it. A refused batch is halved until the record stands alone that is at fault.
+//!
+//! In transactions (`produce/transactional.rs`) a batch is sent once its partition is in the open one
+//! (`produce/task/adding.rs`), and what would begin another sequence ends the producer.
 
 mod flow;
 mod report;
 mod task;
+mod transactional;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -27,7 +31,7 @@ use std::{
 
 use crossbeam_channel::{Receiver, TryRecvError};
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::{runtime::Handle, sync::Notify};
 
 pub use report::{DirectContact, News, Report};
 
@@ -36,6 +40,7 @@ use super::{
     options::{ProduceOptions, Unsupported},
     partitioner,
     records::Builder,
+    transaction::Transactor,
 };
 use crate::{
     kafka::{self, ExtraHeaders, Failure, ProduceError, Settings},
@@ -152,6 +157,9 @@ pub struct DirectProducer {
     touched: Vec<(u32, u32)>,
     full: Vec<(u32, u32, Pending)>,
     reports: Receiver<Report>,
+    runtime: Handle,
+    /// For what is produced in transactions.
+    transactor: Option<Arc<Transactor>>,
     /// Of `Shared::learnt`.
     learnt: u64,
     /// As of the first record since [`Self::offer`]: what the batches' waiting begins with.
@@ -168,11 +176,17 @@ impl DirectProducer {
     /// # Errors
     /// Properties that only librdkafka understands.
     pub fn start(settings: &Settings, ground: &Ground) -> Result<Self, Unsupported> {
+        Self::begin(settings, None, ground)
+    }
+
+    fn begin(settings: &Settings, transaction: Option<&str>, ground: &Ground) -> Result<Self, Unsupported> {
         let options = ProduceOptions::of(settings)?;
         #[allow(clippy::disallowed_methods, reason = "a report is of records handed over, which the caller bounds")]
         let (to_lane, reports) = crossbeam_channel::unbounded();
         let shared = Arc::new(Shared::default());
-        let task = task::run(options.clone(), Arc::clone(&shared), to_lane, ground.unfit.clone());
+        let transactor = transaction.map(|id| Arc::new(Transactor::new(&options, id, ground.unfit.clone())));
+        let (to_task, unfit) = (transactor.clone(), ground.unfit.clone());
+        let task = task::run(options.clone(), Arc::clone(&shared), to_lane, unfit, to_task);
         ground.runtime.spawn(task);
         Ok(Self {
             shared,
@@ -182,6 +196,8 @@ impl DirectProducer {
             touched: Vec::new(),
             full: Vec::new(),
             reports,
+            runtime: ground.runtime.clone(),
+            transactor,
             learnt: 0,
             now: Instant::now(),
             now_ms: now_ms(),
@@ -450,6 +466,7 @@ impl DirectProducer {
 impl Drop for DirectProducer {
     fn drop(&mut self) {
         self.shared.closed.store(true, SeqCst);
+        self.transactor.iter().for_each(|transactor| transactor.closed.store(true, SeqCst));
         self.shared.wake.notify_one();
     }
 }

@@ -53,6 +53,8 @@ pub(super) struct Sequence {
     pub(super) epoch: i16,
     /// Of the first record; goes round after `i32::MAX`.
     pub(super) first: i32,
+    /// The batch is part of a transaction.
+    pub(super) transactional: bool,
 }
 
 impl Builder {
@@ -135,7 +137,7 @@ impl Builder {
         head.i32(-1);
         head.i8(MAGIC);
         head.i32(0); // the checksum, below
-        head.i16(codec.bits());
+        head.i16(codec.bits() | if sequence.transactional { TRANSACTIONAL } else { 0 });
         head.i32(count - 1);
         head.i64(base_timestamp);
         head.i64(max_timestamp);

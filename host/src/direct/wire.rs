@@ -113,6 +113,44 @@ impl<'a> Reader<'a> {
         self.long_varlong()
     }
 
+    /// Unsigned varint of up to 32 bits, as the flexible requests have them (KIP-482).
+    pub(super) fn uvarint(&mut self) -> Result<u32, WireError> {
+        let (mut value, mut shift) = (0_u32, 0);
+        loop {
+            let byte = self.i8()? as u8;
+            value |= u32::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Ok(value);
+            }
+            shift += 7;
+            if shift > 28 {
+                return Err(WireError::Bad("a varint of more than 32 bits"));
+            }
+        }
+    }
+
+    /// Length of a flexible request's array, as [`Self::len`].
+    pub(super) fn compact_len(&mut self) -> Result<usize, WireError> {
+        let length = (self.uvarint()? as usize).saturating_sub(1);
+        if length > self.rest() { Err(WireError::Short) } else { Ok(length) }
+    }
+
+    pub(super) fn compact_text(&mut self) -> Result<Option<&'a str>, WireError> {
+        let Some(length) = (self.uvarint()? as usize).checked_sub(1) else { return Ok(None) };
+        let bytes = self.take(length)?;
+        std::str::from_utf8(bytes).map(Some).map_err(|_| WireError::Bad("text that is not UTF-8"))
+    }
+
+    /// What a flexible answer says beyond what is read of it.
+    pub(super) fn skip_tags(&mut self) -> Result<(), WireError> {
+        for _ in 0..self.uvarint()? {
+            self.uvarint()?;
+            let length = self.uvarint()?;
+            self.take(length as usize)?;
+        }
+        Ok(())
+    }
+
     fn long_varlong(&mut self) -> Result<i64, WireError> {
         let (mut value, mut shift) = (0_u64, 0);
         loop {
@@ -185,6 +223,12 @@ pub(super) trait Write {
     /// Length of an array.
     fn len_of(&mut self, length: usize);
     fn varlong(&mut self, value: i64);
+    fn uvarint(&mut self, value: usize);
+    /// Text, and the length of an array, of a flexible request (KIP-482).
+    fn compact_text(&mut self, text: Option<&str>);
+    fn compact_len_of(&mut self, length: usize);
+    /// Nothing beyond what the version has.
+    fn no_tags(&mut self);
 }
 
 impl Write for Vec<u8> {
@@ -227,6 +271,27 @@ impl Write for Vec<u8> {
         few.varlong(value);
         self.extend_from_slice(few.bytes());
     }
+
+    fn uvarint(&mut self, mut value: usize) {
+        while value >= 0x80 {
+            self.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.push(value as u8);
+    }
+
+    fn compact_text(&mut self, text: Option<&str>) {
+        self.uvarint(text.map_or(0, |text| text.len() + 1));
+        self.extend_from_slice(text.unwrap_or_default().as_bytes());
+    }
+
+    fn compact_len_of(&mut self, length: usize) {
+        self.uvarint(length + 1);
+    }
+
+    fn no_tags(&mut self) {
+        self.push(0);
+    }
 }
 
 /// Bytes that [`Write::varlong`] takes for a value.
@@ -253,6 +318,23 @@ mod tests {
             let short = bytes.len() - 1;
             prop_assert_eq!(Reader::new(&bytes[..short]).varlong(), Err(WireError::Short));
         }
+    }
+
+    #[test]
+    fn what_is_flexible_comes_back() {
+        let long = "x".repeat(300);
+        let mut bytes = Vec::new();
+        [Some(""), None, Some(long.as_str())].into_iter().for_each(|text| bytes.compact_text(text));
+        bytes.compact_len_of(2);
+        bytes.extend([1, 7, 1, b'?']); // one tag, of one byte
+        let mut reader = Reader::new(&bytes);
+        for text in [Some(""), None, Some(long.as_str())] {
+            assert_eq!(reader.compact_text(), Ok(text));
+        }
+        assert_eq!((reader.compact_len(), reader.skip_tags(), reader.rest()), (Ok(2), Ok(()), 0));
+        assert_eq!(Reader::new(&[9]).compact_len(), Err(WireError::Short));
+        assert_eq!(Reader::new(&[9, b'a']).compact_text(), Err(WireError::Short));
+        assert_eq!(Reader::new(&[0xff; 6]).uvarint(), Err(WireError::Bad("a varint of more than 32 bits")));
     }
 
     #[test]

@@ -39,11 +39,17 @@ fn named(code: i16) -> Option<RDKafkaErrorCode> {
         9 => Code::ReplicaNotAvailable,
         10 => Code::MessageSizeTooLarge,
         13 => Code::NetworkException,
+        14 => Code::CoordinatorLoadInProgress,
+        15 => Code::CoordinatorNotAvailable,
+        16 => Code::NotCoordinator,
         17 => Code::InvalidTopic,
         18 => Code::MessageBatchTooLarge,
         19 => Code::NotEnoughReplicas,
         20 => Code::NotEnoughReplicasAfterAppend,
         21 => Code::InvalidRequiredAcks,
+        22 => Code::IllegalGeneration,
+        25 => Code::UnknownMemberId,
+        27 => Code::RebalanceInProgress,
         29 => Code::TopicAuthorizationFailed,
         30 => Code::GroupAuthorizationFailed,
         31 => Code::ClusterAuthorizationFailed,
@@ -56,6 +62,12 @@ fn named(code: i16) -> Option<RDKafkaErrorCode> {
         45 => Code::OutOfOrderSequenceNumber,
         46 => Code::DuplicateSequenceNumber,
         47 => Code::InvalidProducerEpoch,
+        48 => Code::InvalidTransactionalState,
+        49 => Code::InvalidProducerIdMapping,
+        50 => Code::InvalidTransactionTimeout,
+        51 => Code::ConcurrentTransactions,
+        53 => Code::TransactionalIdAuthorizationFailed,
+        55 => Code::OperationNotAttempted,
         56 => Code::KafkaStorageError,
         58 => Code::SaslAuthenticationFailed,
         59 => Code::UnknownProducerId,
@@ -64,8 +76,10 @@ fn named(code: i16) -> Option<RDKafkaErrorCode> {
         75 => Code::UnknownLeaderEpoch,
         76 => Code::UnsupportedCompressionType,
         78 => Code::OffsetNotAvailable,
+        82 => Code::FencedInstanceId,
         87 => Code::InvalidRecord,
         89 => Code::ThrottlingQuotaExceeded,
+        90 => Code::ProducerFenced,
         _ => return None,
     })
 }
@@ -85,6 +99,24 @@ pub fn judge(code: i16, said: Option<&str>) -> Failure {
         Some(known) => classify(known, text),
         None => Failure::Transient(text),
     }
+}
+
+/// Whether a coordinator's error code is for a person to look at: it refuses the transaction until something is changed.
+pub fn needs_a_person(code: i16) -> bool {
+    named(code).is_some_and(is_for_a_person)
+}
+
+pub(super) fn is_for_a_person(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        code,
+        Code::TransactionalIdAuthorizationFailed
+            | Code::ClusterAuthorizationFailed
+            | Code::GroupAuthorizationFailed
+            | Code::TopicAuthorizationFailed
+            | Code::InvalidTransactionTimeout
+            | Code::SaslAuthenticationFailed
+    )
 }
 
 /// What a broker's answer means for a record. Pure; what is not listed is taken for transient.

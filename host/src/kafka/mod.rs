@@ -18,6 +18,7 @@ mod failure;
 mod group;
 mod lineage;
 mod log;
+mod membership;
 mod messages;
 pub mod mock;
 mod offsets;
@@ -26,8 +27,9 @@ mod reader;
 
 pub use config::{OWNED_PROPERTIES, Settings};
 pub use consumer::{Consumer, Event, Partition, StartAt, Trouble};
-pub use failure::{Failure, error_text, judge};
+pub use failure::{Failure, error_text, judge, needs_a_person};
 pub use lineage::{LineageReader, LineageWriter, Origin, is_lineage};
+pub use membership::Membership;
 pub use messages::{Message, Messages};
 pub use offsets::{Member, Offsets};
 pub use producer::{

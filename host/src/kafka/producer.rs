@@ -379,7 +379,7 @@ fn write_log(event: NonNull<sys::rd_kafka_event_t>) {
 
 /// # Safety
 /// `text` must be null or a null-terminated string.
-unsafe fn c_text(text: *const c_char) -> String {
+pub(super) unsafe fn c_text(text: *const c_char) -> String {
     if text.is_null() {
         return String::new();
     }

@@ -76,7 +76,7 @@ fn flight(
 ) -> Result<Flight, BuildError> {
     let shared = match spec.delivery {
         config::Delivery::AtLeastOnce => None,
-        config::Delivery::ExactlyOnce => shared_outlet(spec, lane, deps)?,
+        config::Delivery::ExactlyOnce => shared_outlet(spec, lane, deps, unfit)?,
     };
     let outlet = |name: &str, kafka: &config::KafkaSink| match &shared {
         Some(outlet) => Ok(outlet.clone()),
@@ -96,7 +96,12 @@ fn flight(
 }
 
 /// The one transactional producer of a lane; none where nothing is delivered to Kafka.
-fn shared_outlet(spec: &config::Pipeline, lane: &str, deps: &Deps) -> Result<Option<Outlet>, BuildError> {
+fn shared_outlet(
+    spec: &config::Pipeline,
+    lane: &str,
+    deps: &Deps,
+    unfit: &Unfit,
+) -> Result<Option<Outlet>, BuildError> {
     let sinks = spec.sinks.iter().filter_map(|(name, sink)| match sink {
         config::Sink::Kafka(kafka) => Some((name.as_str(), kafka)),
         _ => None,
@@ -104,11 +109,17 @@ fn shared_outlet(spec: &config::Pipeline, lane: &str, deps: &Deps) -> Result<Opt
     let dead_letters = spec.errors.dead_letter.iter().map(|dead_letter| ("dead_letter", &dead_letter.kafka));
     let mut all = sinks.chain(dead_letters);
     let Some((first, kafka)) = all.next() else { return Ok(None) };
-    if let Some((sink, _)) = all.find(|(_, other)| other.properties != kafka.properties) {
-        return Err(BuildError::ExactlyOnce { sink: sink.into() });
+    let mut client = kafka.client;
+    for (sink, other) in all {
+        if other.properties != kafka.properties {
+            return Err(BuildError::ExactlyOnce { sink: sink.into() });
+        }
+        // Who names one decides for all.
+        client = if client == config::Client::Auto { other.client } else { client };
     }
     let id = format!("wasmill-{}-{}-{lane}", spec.name, deps.instance);
-    let outlet = Outlet::transactional(&settings(&kafka.brokers, &kafka.properties), &id);
+    let choice = choice(client, deps, unfit);
+    let outlet = Outlet::transactional(&settings(&kafka.brokers, &kafka.properties), &id, &choice);
     outlet.map(Some).map_err(|error| BuildError::Producer { sink: first.into(), error })
 }
 

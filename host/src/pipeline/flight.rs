@@ -279,7 +279,7 @@ impl Flight {
         Ok(())
     }
 
-    /// Gives the transaction up for rows that the broker refused: librdkafka cannot commit it any more.
+    /// Gives the transaction up for rows that the broker refused: what it holds is not all that belongs to it.
     fn refuse(&self, batch: u64, rejected: Vec<Rejected>) -> Stuck {
         let reason = rejected.first().map_or_else(String::new, |rejected| rejected.reason.clone());
         if let (Some(transactions), Some(open)) = (&self.transactions, self.open.get(&batch)) {
@@ -365,7 +365,11 @@ impl Flight {
         if let Some(transactions) = &mut self.transactions
             && transactions.is_open()
         {
-            if !self.open.is_empty() || !(now || transactions.is_closing()) {
+            let closes = now || transactions.is_closing();
+            if !self.open.is_empty() || !closes {
+                if closes {
+                    transactions.hasten();
+                }
                 return Ok(());
             }
             let offsets = named(&self.epochs, self.ledger.take());

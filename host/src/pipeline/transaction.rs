@@ -13,7 +13,7 @@ use std::{
 
 use super::{flight::Stuck, refused::Refused};
 use crate::{
-    kafka::{Partition, Producer, TransactionError},
+    kafka::{Partition, TransactionError},
     sink::kafka::Outlet,
     source::Source,
 };
@@ -43,7 +43,7 @@ impl Transactions {
     /// # Errors
     /// The brokers do not answer, or not to us.
     pub(super) fn take_over(&self) -> Result<(), Stuck> {
-        self.with(|producer| producer.init_transactions(TIMEOUT))
+        self.outlet.take_over(TIMEOUT).map_err(stuck)
     }
 
     /// Before anything is delivered.
@@ -52,7 +52,7 @@ impl Transactions {
     /// The producer is at its end.
     pub(super) fn begin(&mut self) -> Result<(), Stuck> {
         if self.due.is_none() {
-            self.with(|producer| producer.begin_transaction())?;
+            self.outlet.begin().map_err(stuck)?;
             self.due = Some(Instant::now() + INTERVAL);
         }
         Ok(())
@@ -72,15 +72,17 @@ impl Transactions {
         self.due = self.due.map(|due| due.min(Instant::now()));
     }
 
+    /// Lets what is in the closed one be delivered without waiting for more.
+    pub(super) fn hasten(&self) {
+        self.outlet.hasten();
+    }
+
     /// Commits the open one, of which everything is delivered, with these next offsets.
     ///
     /// # Errors
     /// It was not committed, or that is not known.
     pub(super) fn commit(&mut self, source: &Source, offsets: Vec<(Partition, i64)>) -> Result<(), Stuck> {
-        self.with(|producer| {
-            source.send_offsets(producer, offsets.iter().cloned(), TIMEOUT)?;
-            producer.commit_transaction(TIMEOUT)
-        })?;
+        self.outlet.commit(Some((source.member(), &offsets)), TIMEOUT).map_err(stuck)?;
         self.due = None;
         offsets.iter().for_each(|(partition, next)| self.refused.forget(partition, *next));
         Ok(())
@@ -91,14 +93,9 @@ impl Transactions {
     /// # Errors
     /// As [`Self::commit`].
     pub(super) fn commit_alone(&mut self) -> Result<(), Stuck> {
-        self.with(|producer| producer.commit_transaction(TIMEOUT))?;
+        self.outlet.commit(None, TIMEOUT).map_err(stuck)?;
         self.due = None;
         Ok(())
-    }
-
-    fn with(&self, call: impl FnOnce(&Producer) -> Result<(), TransactionError>) -> Result<(), Stuck> {
-        let none = || Stuck::Failed("transactions are librdkafka's alone".into());
-        self.outlet.with(call).ok_or_else(none)?.map_err(stuck)
     }
 }
 

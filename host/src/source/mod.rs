@@ -17,7 +17,7 @@ use std::{
 use crate::{
     batch::Batch,
     direct::{Choice, Fetcher, Remainder},
-    kafka::{Consumer, Event, KafkaError, Message, Partition, Producer, Settings, StartAt, TransactionError, Trouble},
+    kafka::{Consumer, Event, KafkaError, Message, Partition, Settings, StartAt, Trouble},
 };
 
 mod gather;
@@ -218,17 +218,9 @@ impl Source {
         self.consumer.commit(offsets, wait)
     }
 
-    /// Puts next offsets into a producer's transaction.
-    ///
-    /// # Errors
-    /// The transaction cannot go on.
-    pub fn send_offsets(
-        &self,
-        producer: &Producer,
-        offsets: impl Iterator<Item = (Partition, i64)>,
-        timeout: Duration,
-    ) -> Result<(), TransactionError> {
-        producer.send_offsets(&self.consumer, offsets, timeout)
+    /// Who is the member of the group, for a transaction with its offsets.
+    pub fn member(&self) -> &Consumer {
+        &self.consumer
     }
 
     /// The partitions in this lane's hands.

@@ -62,7 +62,7 @@ pub(in crate::config) struct RawKafkaSink {
     #[schemars(extend("default" = false))]
     pub(in crate::config) lineage: Option<Value<Switch>>,
     /// Who sends the records: `direct` (Kafka's protocol without librdkafka, at a fraction of the CPU), `librdkafka`, or
-    /// `auto`: `direct` where it does all that `properties` ask for, and the brokers are no older than it knows; under `delivery: exactly-once` always librdkafka.
+    /// `auto`: `direct` where it does all that `properties` ask for, and the brokers are no older than it knows; under `delivery: exactly-once` sinks that name one name the same.
     #[schemars(extend("default" = "auto"))]
     pub(in crate::config) client: Option<Value<OneOf<Client>>>,
     /// Any property of librdkafka's producer by name, but those that other keys set or that delivery hangs on.

@@ -69,11 +69,12 @@ impl Check<'_> {
         dead_letter: Option<&DeadLetter>,
         delivery: Delivery,
     ) {
+        let mut client = Client::Auto;
         for (name, sink) in sinks {
             let node = raw.sinks.as_ref().and_then(|sinks| sinks.get(name)).map(|sink| sink.node);
             match (node, sink, source) {
                 (Some(node), Sink::Kafka(kafka), Some(source)) => {
-                    self.may_be_exact(node, kafka, source, delivery);
+                    self.may_be_exact(node, kafka, &mut client, source, delivery);
                     if reads_back(kafka, source) {
                         let message = format!("the sink writes to `{}`, which the source reads", kafka.topic);
                         let help = "records may go round for ever, unless the module stops them".to_owned();
@@ -89,7 +90,7 @@ impl Check<'_> {
         }
         let node = raw.errors.as_ref().and_then(|errors| errors.dead_letter.as_ref()).map(|raw| raw.node);
         if let (Some(node), Some(dead_letter), Some(source)) = (node, dead_letter, source) {
-            self.may_be_exact(node, &dead_letter.kafka, source, delivery);
+            self.may_be_exact(node, &dead_letter.kafka, &mut client, source, delivery);
             if reads_back(&dead_letter.kafka, source) {
                 let message = "dead letters go to a topic that the source reads";
                 self.key_problem(node, message, Some("they would fail for ever: name another topic".to_owned()));
@@ -97,10 +98,21 @@ impl Check<'_> {
         }
     }
 
-    fn may_be_exact(&mut self, node: NodeId, sink: &KafkaSink, source: &KafkaSource, delivery: Delivery) {
-        if delivery == Delivery::ExactlyOnce && sink.client == Client::Direct {
-            let help = "leave `client` out, or write `delivery: at-least-once`".to_owned();
-            self.key_problem(node, "transactions are librdkafka's: `client: direct` has none", Some(help));
+    /// `client` is what those before have named.
+    fn may_be_exact(
+        &mut self,
+        node: NodeId,
+        sink: &KafkaSink,
+        client: &mut Client,
+        source: &KafkaSource,
+        delivery: Delivery,
+    ) {
+        if *client == Client::Auto {
+            *client = sink.client;
+        }
+        if delivery == Delivery::ExactlyOnce && ![Client::Auto, *client].contains(&sink.client) {
+            let help = "leave `client` out, or name one everywhere".to_owned();
+            self.key_problem(node, "exactly-once has one producer: another sink names another `client`", Some(help));
         }
         if delivery == Delivery::ExactlyOnce && !is_same_cluster(sink, source) {
             let help = "a transaction spans one cluster: leave `brokers` out, or write the source's".to_owned();

@@ -106,7 +106,7 @@ pub(super) async fn run(
     shared: Arc<Shared>,
     unfit: Unfit,
 ) {
-    let cluster = Cluster::new(options.common.bootstrap.clone(), options.common.client.clone());
+    let cluster = Cluster::new(options.common.bootstrap.clone(), options.common.caller(&api::NEEDED));
     let mut task = Task {
         options,
         cluster,
@@ -247,12 +247,12 @@ impl Task {
         };
         let body = Bytes::from(api::fetch_request(limits, &partitions));
         let (connection, address) = (self.idle.remove(&broker), self.cluster.address(broker).cloned());
-        let (client, patience) = (self.cluster.client.clone(), patience.saturating_add(wait));
+        let (caller, patience) = (self.cluster.caller.clone(), patience.saturating_add(wait));
         self.busy.insert(broker, share);
         self.waiting.push(Box::pin(async move {
             let connection = match (connection.filter(Connection::is_open), address) {
                 (Some(connection), _) => Ok(connection),
-                (None, Some(address)) => Connection::open(&address, &client).await,
+                (None, Some(address)) => Connection::open(&address, &caller).await,
                 (None, None) => Err(ConnectionError::Broken("the broker is not known any more".into())),
             };
             match connection {
@@ -298,10 +298,10 @@ impl Task {
         let patience = self.options.patience;
         // It ends before this is over.
         position.wait_until = Some(Instant::now() + REFRESH + patience);
-        let client = self.cluster.client.clone();
+        let caller = self.cluster.caller.clone();
         self.waiting.push(Box::pin(async move {
             let ask = async {
-                let connection = Connection::open(&address, &client).await.map_err(|error| error.to_string())?;
+                let connection = Connection::open(&address, &caller).await.map_err(|error| error.to_string())?;
                 let answer = connection.call(api, vec![Bytes::from(body)], patience).await;
                 read(&answer.map_err(|error| error.to_string())?).map_err(|error| error.to_string())
             };

@@ -41,7 +41,7 @@ fn batch(offset: i64, producer: i64, attributes: i16, records: &[(&[u8], &str)])
     for (key, value) in records {
         assert!(builder.push(9, Some(key), Some(value.as_bytes()), |_| {}, usize::MAX));
     }
-    let sequence = Sequence { producer, epoch: 0, first: 0 };
+    let sequence = Sequence { producer, epoch: 0, first: 0, transactional: false };
     let mut bytes = builder.finish(Codec::None, sequence).expect("a batch").0;
     bytes[..8].copy_from_slice(&offset.to_be_bytes());
     bytes[21..23].copy_from_slice(&attributes.to_be_bytes());

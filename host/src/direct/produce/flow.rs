@@ -38,6 +38,8 @@ pub(super) struct Identity {
     pub(super) producer: i64,
     pub(super) epoch: i16,
     pub(super) generation: u64,
+    /// Its batches are parts of transactions.
+    pub(super) transactional: bool,
 }
 
 /// See the module's documentation.
@@ -78,8 +80,8 @@ impl Flow {
         if self.generation != identity.generation && (self.restamp || matches!(batch.content, Content::Filled(_))) {
             (self.generation, self.sequence) = (identity.generation, 0);
         }
-        let Identity { producer, epoch, .. } = identity;
-        let sequence = Sequence { producer, epoch, first: self.sequence };
+        let Identity { producer, epoch, transactional, .. } = identity;
+        let sequence = Sequence { producer, epoch, first: self.sequence, transactional };
         let mut spare = None;
         let bytes = match &mut batch.content {
             Content::Finished(bytes) if self.restamp => records::restamp(bytes, sequence),
@@ -163,8 +165,8 @@ impl Flow {
 mod tests {
     use super::*;
 
-    const ONE: Identity = Identity { producer: 1, epoch: 0, generation: 1 };
-    const TWO: Identity = Identity { producer: 2, epoch: 0, generation: 2 };
+    const ONE: Identity = Identity { producer: 1, epoch: 0, generation: 1, transactional: false };
+    const TWO: Identity = Identity { producer: 2, epoch: 0, generation: 2, transactional: false };
 
     fn pending(numbers: std::ops::Range<u64>) -> Pending {
         let mut pending = Pending::new(Vec::new(), std::time::Instant::now());

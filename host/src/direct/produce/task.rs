@@ -1,5 +1,6 @@
 //! The task behind a [`super::DirectProducer`].
 
+mod adding;
 mod answers;
 
 use std::{
@@ -14,6 +15,8 @@ use crossbeam_channel::Sender;
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use tokio::time::{Instant, sleep_until};
 
+use adding::Adding;
+
 use super::{
     Report, Shared, SharedTopic, Slots,
     flow::{Flow, Identity},
@@ -25,6 +28,7 @@ use crate::{
         cluster::Cluster,
         connection::{Connection, ConnectionError},
         options::ProduceOptions,
+        transaction::{Denied, Transactor},
     },
     kafka::Failure,
 };
@@ -76,6 +80,7 @@ enum Done {
         answer: Result<Metadata, ConnectionError>,
     },
     Identity(Result<(i64, i16), (Option<Code>, String)>),
+    Added(Result<(), Denied>),
 }
 
 type Waiting = Pin<Box<dyn Future<Output = Done> + Send>>;
@@ -103,6 +108,8 @@ struct Task {
     /// Why nothing can be sent, for good.
     refused: Option<Failure>,
     generation: u64,
+    /// For what is produced in transactions.
+    adding: Option<Adding>,
     refreshing: bool,
     refresh_at: Instant,
     /// Topics to be asked for; when none is, all are.
@@ -113,8 +120,15 @@ struct Task {
     linger_until: Option<Instant>,
 }
 
-pub(super) async fn run(options: ProduceOptions, shared: Arc<Shared>, reports: Sender<Report>, unfit: Unfit) {
-    let cluster = Cluster::new(options.common.bootstrap.clone(), options.common.client.clone());
+pub(super) async fn run(
+    options: ProduceOptions,
+    shared: Arc<Shared>,
+    reports: Sender<Report>,
+    unfit: Unfit,
+    transactor: Option<Arc<Transactor>>,
+) {
+    let needs = if transactor.is_some() { &api::transactions::NEEDED } else { &api::NEEDED };
+    let cluster = Cluster::new(options.common.bootstrap.clone(), options.common.caller(needs));
     let now = Instant::now();
     let mut task = Task {
         options,
@@ -134,6 +148,7 @@ pub(super) async fn run(options: ProduceOptions, shared: Arc<Shared>, reports: S
         unidentified: 0,
         refused: None,
         generation: 0,
+        adding: transactor.map(Adding::new),
         refreshing: false,
         refresh_at: now,
         wanted: BTreeSet::new(),
@@ -144,6 +159,7 @@ pub(super) async fn run(options: ProduceOptions, shared: Arc<Shared>, reports: S
         let now = Instant::now();
         task.collect(now);
         task.learn_and_identify(now);
+        task.add();
         task.send(now);
         let next = task.next_at(now);
         tokio::select! {
@@ -169,6 +185,11 @@ impl Task {
             self.refresh_at = now;
         }
         self.linger_until = None;
+        let mut hurry = false;
+        if let Some(adding) = &mut self.adding {
+            adding.look();
+            hurry = adding.transactor.hurry.load(SeqCst);
+        }
         let Slots { topics, told, .. } = slots;
         let mut left = Vec::new();
         for (topic, place) in told.drain(..) {
@@ -184,11 +205,12 @@ impl Task {
             }
             let flow = self.flows.entry((topic, place)).or_default();
             slot.full.drain(..).for_each(|pending| flow.push(pending));
+            self.adding.iter_mut().for_each(|adding| adding.want((topic, place)));
             if let Some(open) = &slot.open {
                 let due = Instant::from_std(open.since) + self.options.linger;
                 let full = open.builder.len() >= self.options.batch_bytes;
                 // While something is under way, the batch goes on filling.
-                if flow.is_empty() && (full || due <= now) {
+                if flow.is_empty() && (full || hurry || due <= now) {
                     slot.open.take().into_iter().for_each(|pending| flow.push(pending));
                 } else if flow.is_empty() {
                     self.linger_until = Some(self.linger_until.map_or(due, |until| until.min(due)));
@@ -217,15 +239,22 @@ impl Task {
             let ask = self.cluster.ask(names, true);
             self.waiting.push(Box::pin(async move { Done::Metadata { asked, answer: ask.await } }));
         }
-        if self.identity.is_none() && !self.identifying && self.identify_at <= now {
+        if let Some(adding) = &self.adding {
+            // The lane asks for it, and for another one with another producer.
+            let identity = self.identity.or_else(|| {
+                let (producer, epoch) = adding.transactor.identity()?;
+                Some(Identity { producer, epoch, generation: 1, transactional: true })
+            });
+            self.identity = identity;
+        } else if self.identity.is_none() && !self.identifying && self.identify_at <= now {
             let Some(address) = self.cluster.any() else { return };
             self.identifying = true;
-            let client = self.cluster.client.clone();
+            let caller = self.cluster.caller.clone();
             self.waiting.push(Box::pin(async move {
                 let ask = async {
                     let lost = |error: ConnectionError| (None, error.to_string());
-                    let connection = Connection::open(&address, &client).await.map_err(lost)?;
-                    let body = Bytes::from(api::init_producer_id_request());
+                    let connection = Connection::open(&address, &caller).await.map_err(lost)?;
+                    let body = Bytes::from(api::init_producer_id_request(None));
                     let answer = connection.call(api::INIT_PRODUCER_ID, vec![body], PATIENCE).await;
                     let answer = api::init_producer_id(&answer.map_err(lost)?);
                     let answer = answer.map_err(|error| (None, error.to_string()))?;
@@ -244,6 +273,9 @@ impl Task {
         for (topic, partition) in &self.active {
             let Some(flow) = self.flows.get(&(*topic, *partition)) else { continue };
             if flow.under_way || flow.is_empty() || flow.wait_until.is_some_and(|until| until > now) {
+                continue;
+            }
+            if self.adding.as_ref().is_some_and(|adding| !adding.has(&(*topic, *partition))) {
                 continue;
             }
             match self.cluster.leader(&self.names[*topic as usize], *partition as i32) {
@@ -266,9 +298,9 @@ impl Task {
             }
             let Some(address) = self.cluster.address(broker).cloned() else { return };
             link.opening = true;
-            let client = self.cluster.client.clone();
+            let caller = self.cluster.caller.clone();
             self.waiting.push(Box::pin(async move {
-                Done::Opened { broker, connection: Connection::open(&address, &client).await }
+                Done::Opened { broker, connection: Connection::open(&address, &caller).await }
             }));
             return;
         }
@@ -316,7 +348,8 @@ impl Task {
             .collect();
         let patience = self.options.patience;
         let timeout = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
-        let pieces = api::produce_request(timeout, &heads);
+        let transaction = self.adding.as_ref().map(|adding| adding.transactor.id.as_str());
+        let pieces = api::produce_request(transaction, timeout, &heads);
         let parts = pieces.into_iter().zip(batches).flat_map(|(head, batch)| [Bytes::from(head), batch]).collect();
         // The broker itself waits as long for its followers.
         let patience = patience.saturating_add(PATIENCE);
@@ -334,14 +367,14 @@ impl Task {
         });
         let links = self.links.values().filter_map(|link| link.wait_until).filter(|until| *until > now);
         let refresh = (!self.refreshing && !self.names.is_empty()).then_some(self.refresh_at);
-        let identify = (self.identity.is_none() && !self.identifying).then_some(self.identify_at);
+        let identifies = self.identity.is_none() && !self.identifying && self.adding.is_none();
+        let identify = identifies.then_some(self.identify_at);
         let all = waits.chain(links).chain(refresh).chain(identify).chain(self.linger_until);
         all.min().unwrap_or(now + REFRESH).min(now + REFRESH)
     }
 
     fn pause(&self, attempts: u32) -> Duration {
-        let common = &self.options.common;
-        common.backoff.saturating_mul(1 << attempts.min(10)).min(common.backoff_max)
+        self.options.common.pause(attempts)
     }
 
     /// Asks for a topic's leaders, after a pause that grows while it changes nothing.
@@ -351,12 +384,16 @@ impl Task {
         self.refresh_at = self.refresh_at.min(at);
     }
 
-    /// Begins other sequences, with which no late request of those before can be confused (KIP-360).
+    /// Begins other sequences, with which no late request of those before can be confused (KIP-360). In a transaction
+    /// there are no others: it is not to be committed.
     fn bump(&mut self, now: Instant) {
+        if let Some(adding) = &self.adding {
+            return adding.transactor.spoil("records of it were given up");
+        }
         self.generation += 1;
         let generation = self.generation;
         self.identity = self.identity.and_then(|Identity { producer, epoch, .. }| {
-            Some(Identity { producer, epoch: epoch.checked_add(1)?, generation })
+            Some(Identity { producer, epoch: epoch.checked_add(1)?, generation, transactional: false })
         });
         self.identify_at = now;
     }
@@ -365,6 +402,9 @@ impl Task {
     fn give_up(&mut self, place: Place, failure: &Failure) {
         let opaques = self.flows.get_mut(&place).map(Flow::give_up).unwrap_or_default();
         self.active.remove(&place);
+        if opaques.is_empty() {
+            return;
+        }
         self.bump(Instant::now());
         self.report(opaques, Err(failure.clone()));
     }

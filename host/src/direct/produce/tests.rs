@@ -35,7 +35,7 @@ fn sent(body: &[u8]) -> Sent {
     (epoch, first, rows.iter().map(value).collect())
 }
 
-fn answer(partition: i32, code: i16) -> Vec<u8> {
+pub(super) fn answer(partition: i32, code: i16) -> Vec<u8> {
     let mut bytes = Vec::new();
     bytes.len_of(1);
     bytes.text("t");
@@ -49,7 +49,7 @@ fn answer(partition: i32, code: i16) -> Vec<u8> {
     bytes
 }
 
-fn produce(producer: &mut DirectProducer, topic: DirectTopic, values: &[&str]) {
+pub(super) fn produce(producer: &mut DirectProducer, topic: DirectTopic, values: &[&str]) {
     produce_in(producer, topic, None, values);
 }
 
@@ -68,7 +68,7 @@ fn produce_in(producer: &mut DirectProducer, topic: DirectTopic, partition: Opti
 }
 
 /// Waits for the ends of so many records: those that failed.
-fn ends(producer: &mut DirectProducer, count: usize) -> Vec<(u64, Failure)> {
+pub(super) fn ends(producer: &mut DirectProducer, count: usize) -> Vec<(u64, Failure)> {
     let (mut ended, mut failed) = (0, Vec::new());
     while ended < count {
         let polled = producer.poll(Duration::from_secs(1), &mut |report| {

@@ -5,7 +5,7 @@ use super::*;
 type Headers = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 type Record = (i64, Option<Vec<u8>>, Option<Vec<u8>>, Headers);
 
-const SEQUENCE: Sequence = Sequence { producer: 7, epoch: 1, first: 5 };
+const SEQUENCE: Sequence = Sequence { producer: 7, epoch: 1, first: 5, transactional: false };
 
 fn build(records: &[Record], codec: Codec) -> Bytes {
     let mut builder = Builder::with(vec![9; 3]);
@@ -127,7 +127,7 @@ fn a_flipped_bit_and_an_old_format_are_told_apart() {
 fn another_sequence_changes_nothing_else() {
     let records = [(5, Some(b"k".to_vec()), None, vec![])];
     let batch = build(&records, Codec::None);
-    let other = Sequence { producer: i64::MAX, epoch: 3, first: 9 };
+    let other = Sequence { producer: i64::MAX, epoch: 3, first: 9, transactional: false };
     let again = restamp(&batch, other);
     let found = batches(&again).expect("a sound batch");
     assert_eq!((found[0].producer, batches(&batch).expect("a batch")[0].producer), (i64::MAX, 7));

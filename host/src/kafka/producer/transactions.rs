@@ -21,7 +21,7 @@ use rdkafka_sys as sys;
 use thiserror::Error;
 
 use super::{
-    super::{Consumer, KafkaError, Partition, Settings},
+    super::{Consumer, KafkaError, Partition, Settings, failure::is_for_a_person, membership::GroupMetadata},
     Context, Producer, c_text,
 };
 
@@ -35,6 +35,12 @@ pub struct TransactionError {
     pub is_configuration: bool,
 }
 
+impl TransactionError {
+    pub fn new(what: &'static str, reason: impl ToString, is_configuration: bool) -> Self {
+        Self { what, reason: reason.to_string(), is_configuration }
+    }
+}
+
 /// Settings of a transactional producer that are not the user's: librdkafka asks for `message.timeout.ms` not above
 /// `transaction.timeout.ms`. After a host has gone for good, readers of its topics wait as long for its last
 /// transaction.
@@ -45,30 +51,6 @@ const RETRY: Duration = Duration::from_millis(20);
 
 /// What librdkafka gets beyond a call's timeout, before the call counts as one that does not come back.
 const GRACE: Duration = Duration::from_secs(3);
-
-/// What a consumer is in its group, as the broker has to know it.
-struct Membership(NonNull<sys::rd_kafka_consumer_group_metadata_t>);
-
-// SAFETY: a copy of its own, which nobody else knows.
-unsafe impl Send for Membership {}
-
-impl Membership {
-    fn of(consumer: &Consumer) -> Option<Self> {
-        // SAFETY: the consumer is alive.
-        NonNull::new(unsafe { sys::rd_kafka_consumer_group_metadata(consumer.native()) }).map(Self)
-    }
-
-    fn raw(&self) -> *const sys::rd_kafka_consumer_group_metadata_t {
-        self.0.as_ptr()
-    }
-}
-
-impl Drop for Membership {
-    fn drop(&mut self) {
-        // SAFETY: ours, destroyed once.
-        unsafe { sys::rd_kafka_consumer_group_metadata_destroy(self.0.as_ptr()) };
-    }
-}
 
 impl Producer {
     /// A producer for transactions. `id` is its own as long as it lives and the same after a restart: that is how the
@@ -120,7 +102,7 @@ impl Producer {
         let failed = |reason: String| TransactionError { what: WHAT, reason, is_configuration: false };
         let list = consumer.offsets(offsets).map_err(|error| failed(error.to_string()))?;
         // Asked for now: it changes with every rebalance.
-        let member = Membership::of(consumer).ok_or_else(|| failed("the consumer has no group".into()))?;
+        let member = GroupMetadata::of(consumer).ok_or_else(|| failed("the consumer has no group".into()))?;
         // SAFETY: client, list and metadata are alive.
         self.call(WHAT, timeout, move |rk, left| unsafe {
             sys::rd_kafka_send_offsets_to_transaction(rk, list.ptr(), member.raw(), left)
@@ -174,20 +156,8 @@ fn repeat(
             (code, again, reason)
         };
         if !again || left <= RETRY {
-            return Err(TransactionError { what, reason, is_configuration: needs_a_person(code) });
+            return Err(TransactionError { what, reason, is_configuration: is_for_a_person(code) });
         }
         thread::sleep(RETRY);
     }
-}
-
-fn needs_a_person(code: RDKafkaErrorCode) -> bool {
-    matches!(
-        code,
-        RDKafkaErrorCode::TransactionalIdAuthorizationFailed
-            | RDKafkaErrorCode::ClusterAuthorizationFailed
-            | RDKafkaErrorCode::GroupAuthorizationFailed
-            | RDKafkaErrorCode::TopicAuthorizationFailed
-            | RDKafkaErrorCode::InvalidTransactionTimeout
-            | RDKafkaErrorCode::SaslAuthenticationFailed
-    )
 }

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use crate::{
     direct::{Choice, DirectContact, DirectProducer, DirectTopic, News},
-    kafka::{ExtraHeaders, Failure, KafkaError, ProduceError, Producer, Reach, Settings, TopicHandle},
+    kafka::{
+        Consumer, ExtraHeaders, Failure, KafkaError, Partition, ProduceError, Producer, Reach, Settings, TopicHandle,
+        TransactionError,
+    },
     output::Record,
     sink::Contact,
 };
@@ -30,6 +33,64 @@ impl Way {
             Some(producer) => Self::Direct(Box::new(producer)),
             None => Self::Client(Producer::new(settings)?),
         })
+    }
+
+    /// As [`Self::new`], for transactions under this id.
+    pub(super) fn transactional(settings: &Settings, id: &str, client: &Choice) -> Result<Self, KafkaError> {
+        Producer::check(settings)?;
+        let direct = client
+            .start("send records in transactions", |ground| DirectProducer::transactional(settings, id, ground))?;
+        Ok(match direct {
+            Some(producer) => Self::Direct(Box::new(producer)),
+            None => Self::Client(Producer::transactional(settings, id)?),
+        })
+    }
+
+    /// Ends what a producer of the same id has left open.
+    pub(super) fn take_over(&self, timeout: Duration) -> Result<(), TransactionError> {
+        match self {
+            Self::Client(producer) => producer.init_transactions(timeout),
+            Self::Direct(producer) => producer.take_over(timeout),
+        }
+    }
+
+    /// Before the first record of a transaction. The direct way begins one with that record.
+    pub(super) fn begin(&self) -> Result<(), TransactionError> {
+        match self {
+            Self::Client(producer) => producer.begin_transaction(),
+            Self::Direct(_) => Ok(()),
+        }
+    }
+
+    /// Nothing more comes before the commit.
+    pub(super) fn hasten(&self) {
+        if let Self::Direct(producer) = self {
+            producer.hasten();
+        }
+    }
+
+    /// Commits, with the next offsets of a consumer's group.
+    pub(super) fn commit(
+        &self,
+        offsets: Option<(&Consumer, &[(Partition, i64)])>,
+        timeout: Duration,
+    ) -> Result<(), TransactionError> {
+        match self {
+            Self::Client(producer) => {
+                if let Some((consumer, offsets)) = offsets {
+                    producer.send_offsets(consumer, offsets.iter().cloned(), timeout)?;
+                }
+                producer.commit_transaction(timeout)
+            }
+            Self::Direct(producer) => {
+                let of_member = |(consumer, offsets): (&Consumer, &[(Partition, i64)])| {
+                    let member = consumer.membership();
+                    let member = member.map_err(|error| TransactionError::new("commit the transaction", error, false));
+                    Ok((member?, offsets.to_vec()))
+                };
+                producer.commit(offsets.map(of_member).transpose()?, timeout)
+            }
+        }
     }
 
     /// Whether the cluster has answered since the first topic was asked for.

@@ -36,7 +36,7 @@ impl Task {
             Done::Identity(Ok((producer, epoch))) => {
                 self.generation += 1;
                 (self.identifying, self.unidentified) = (false, 0);
-                self.identity = Some(Identity { producer, epoch, generation: self.generation });
+                self.identity = Some(Identity { producer, epoch, generation: self.generation, transactional: false });
             }
             Done::Identity(Err((code, reason))) => {
                 self.identifying = false;
@@ -51,6 +51,7 @@ impl Task {
                 self.unidentified += 1;
                 self.shared.news.lock().trouble = Some(reason);
             }
+            Done::Added(outcome) => self.added(outcome),
             Done::Opened { broker, connection } => self.opened(broker, connection, now),
             Done::Produced { broker, sent, answer } => {
                 if let Some(link) = self.links.get_mut(&broker) {
@@ -138,6 +139,14 @@ impl Task {
                 }
                 return;
             }
+            // It cannot be put right from here: the lane starts over, and the next producer ends the transaction.
+            _ if self.adding.is_some() && code.ends_transaction() => {
+                let reason = format!("{}[{}]: {code}", produced.topic, produced.partition);
+                return self.refuse(&match kafka::needs_a_person(code.0) {
+                    true => Failure::Configuration(reason),
+                    false => Failure::Transient(reason),
+                });
+            }
             Code::OUT_OF_ORDER_SEQUENCE | Code::UNKNOWN_PRODUCER_ID | Code::INVALID_PRODUCER_EPOCH => {
                 // The brokers know this producer no more, for instance since retention took its records (KIP-360). Whether
                 // the batch had arrived before cannot be known then: it is sent again.
@@ -159,6 +168,10 @@ impl Task {
             failure @ Failure::Record(_) => {
                 // What was tried before may have arrived, and its place in the sequence is then not free.
                 let tried = flow.attempts > 0;
+                if tried && self.adding.is_some() && flow.records() > 1 {
+                    // Which record it is, is found in the next transaction.
+                    return self.refuse(&Failure::Transient(failure.reason().to_owned()));
+                }
                 let opaques = if flow.records() > 1 {
                     if let Err(error) = flow.halve() {
                         let reason = format!("{}; it cannot be halved: {error}", failure.reason());
@@ -168,7 +181,7 @@ impl Task {
                 } else {
                     flow.refused().unwrap_or_default()
                 };
-                if tried {
+                if tried || (self.adding.is_some() && !opaques.is_empty()) {
                     self.bump(now);
                 }
                 self.report(opaques, Err(failure));
@@ -234,6 +247,9 @@ impl Task {
             places.into_iter().for_each(|place| self.give_up(place, &failure));
         }
         learnt(&shared);
+        if let Some(adding) = &self.adding {
+            *adding.transactor.brokers.lock() = self.cluster.addresses();
+        }
         *shared.contact.lock() = DirectContact::Made;
         self.links.retain(|broker, _| self.cluster.knows(*broker));
         self.in_vain = if open { self.in_vain + 1 } else { 0 };
@@ -259,7 +275,10 @@ impl Task {
     }
 
     /// Nothing can be sent at all.
-    fn refuse(&mut self, failure: &Failure) {
+    pub(super) fn refuse(&mut self, failure: &Failure) {
+        if let Some(adding) = &self.adding {
+            adding.transactor.spoil(failure.reason());
+        }
         self.refused = Some(failure.clone());
         self.shared.slots.lock().topics.iter_mut().for_each(|topic| topic.failed = Some(failure.clone()));
         learnt(&self.shared);
