@@ -9,17 +9,14 @@ use std::{
     },
 };
 
-use super::output::{self, Failure};
+use super::{
+    logging,
+    output::{self, Failure},
+};
 use crate::demo::{self, Summary};
 
 pub(super) fn demo(records: Option<u64>, json: bool) -> Result<ExitCode, Failure> {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
-        .init();
+    logging::start("error");
     let interrupted = Arc::new(AtomicBool::new(false));
     on_interrupt(&interrupted)?;
     let live = !json && std::io::stderr().is_terminal();

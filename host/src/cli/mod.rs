@@ -9,6 +9,7 @@ mod author;
 mod client;
 mod compile;
 mod demo;
+mod logging;
 mod output;
 mod remote;
 mod run;

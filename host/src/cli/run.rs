@@ -1,6 +1,6 @@
 //! `run`: a host.
 
-use std::{io::IsTerminal as _, path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use secrecy::SecretString;
 use tokio::signal::unix::{SignalKind, signal};
@@ -8,6 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{
     args::Run,
     client::read_token,
+    logging,
     output::{Failure, Kind},
     validate::{config_failure, read},
 };
@@ -29,13 +30,7 @@ const AT_ONCE: i32 = 7;
 const CLOSING: Duration = Duration::from_secs(15);
 
 pub(super) fn run(args: Run, token_file: Option<&Path>) -> Result<ExitCode, Failure> {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
-        .init();
+    logging::start("info");
     let token = token_file.map(read_token).transpose()?.map(SecretString::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)

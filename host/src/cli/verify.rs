@@ -13,6 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{
     args::{self, Verify},
+    logging,
     output::{self, Failure, Kind},
 };
 use crate::verify::{
@@ -27,13 +28,7 @@ const LINES: Duration = Duration::from_secs(5);
 
 pub(super) fn verify(args: &Verify, json: bool) -> Result<ExitCode, Failure> {
     // What librdkafka has to say of a cluster comes back as an error.
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,librdkafka=off"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
-        .init();
+    logging::start("warn,librdkafka=off");
     let (from, to) = (side("--from", &args.from)?, side("--to", &args.to)?);
     let rules = rules(args)?;
     let folder = args.temp_dir.clone().unwrap_or_else(std::env::temp_dir);

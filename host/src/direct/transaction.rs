@@ -64,7 +64,10 @@ enum Role<'a> {
 /// Why there is no answer.
 enum Missed {
     Said(Code),
+    /// The request did not get there.
     Lost(ConnectionError),
+    /// It may have got there, or may do so yet.
+    Unanswered(ConnectionError),
 }
 
 /// See the module's documentation. Lane and task share it.
@@ -192,8 +195,8 @@ impl Transactor {
         Ok(())
     }
 
-    /// Commits the transaction, with a group's offsets. An answer that is lost is asked for again: to commit what is
-    /// committed changes nothing.
+    /// Commits the transaction, with a group's offsets. An answer that is lost ends the producer: its request may be read
+    /// once the next transaction is open, and would commit the half of that. Only another epoch is safe from it.
     pub(super) async fn commit(&self, offsets: Option<Offsets>, until: Instant) -> Result<(), Denied> {
         if let Some(reason) = &*self.spoiled.lock() {
             return Err(Denied::passing(reason));
@@ -234,13 +237,16 @@ impl Transactor {
         let mut attempts = 0;
         loop {
             let far = Instant::now() + 3 * PATIENCE;
-            let late = || Missed::Lost(ConnectionError::Late(3 * PATIENCE));
+            let late = || Missed::Unanswered(ConnectionError::Late(3 * PATIENCE));
             let asked = timeout_at(until.unwrap_or(far), self.ask_once(state, role, api, body.clone()));
             let said = match asked.await.unwrap_or_else(|_| Err(late())).map(|answer| read(&answer)) {
                 Ok(Ok(Ok(answer))) => return Ok(answer),
                 Ok(Ok(Err(code))) | Err(Missed::Said(code)) => Ok(code),
                 Ok(Err(error)) => Err(error.to_string()),
-                Err(Missed::Lost(error)) => {
+                Err(Missed::Unanswered(error)) if [transactions::COMMIT_OFFSETS, transactions::END].contains(&api) => {
+                    return Err(Denied::passing(format!("whether it is committed is not known: {error}")));
+                }
+                Err(Missed::Lost(error) | Missed::Unanswered(error)) => {
                     if let ConnectionError::Unfit { .. } = error {
                         self.unfit.note();
                         return Err(Denied::passing(error));
@@ -280,7 +286,7 @@ impl Transactor {
             None => self.find(role).await?,
         };
         // Whoever gives up in the middle leaves no connection behind with an answer under way.
-        let answer = connection.call(api, vec![body], PATIENCE).await.map_err(Missed::Lost)?;
+        let answer = connection.call(api, vec![body], PATIENCE).await.map_err(Missed::Unanswered)?;
         *link = Some(connection);
         Ok(answer)
     }

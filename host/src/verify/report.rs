@@ -23,7 +23,8 @@ pub enum Kind {
     Reordered,
 }
 
-/// One difference. Ordered by the place in `from`, or where it is not there, in `to`.
+/// One difference. Ordered by the place in `from`, or where it is not there, in `to`; by key, by the lower of both where
+/// one record stands for another.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Difference {
     #[serde(skip)]

@@ -215,7 +215,11 @@ struct Expected {
 
 impl Expected {
     fn find(&mut self, kind: Kind, from: Option<Place>, to: Option<Place>) {
-        assert!(self.found.insert((from.or(to).unwrap(), kind, from, to)), "once");
+        self.find_at(from.or(to).unwrap(), kind, from, to);
+    }
+
+    fn find_at(&mut self, at: Place, kind: Kind, from: Option<Place>, to: Option<Place>) {
+        assert!(self.found.insert((at, kind, from, to)), "once");
     }
 
     fn count(&self, kind: Kind) -> u64 {
@@ -330,7 +334,7 @@ fn by_key(rules: &Rules, logs: &[Log; 2]) -> Expected {
         }
         let both = if key.is_some() { alone[0].len().min(alone[1].len()) } else { 0 };
         for (from, to) in alone[0].iter().zip(&alone[1]).take(both) {
-            expected.find(Kind::Different, Some(*from), Some(*to));
+            expected.find_at(*from.min(to), Kind::Different, Some(*from), Some(*to));
         }
         alone[0].iter().skip(both).for_each(|place| expected.find(Kind::Missing, Some(*place), None));
         alone[1].iter().skip(both).for_each(|place| expected.find(Kind::Extra, None, Some(*place)));
@@ -428,4 +432,16 @@ fn what_differs_is_named_part_by_part() {
         let counts = (by_key.different, by_key.missing, by_key.extra);
         assert_eq!(counts, if part == "key" { (0, 1, 1) } else { (1, 0, 0) }, "{part}");
     }
+}
+
+#[test]
+fn the_first_difference_is_named_also_where_one_key_has_more_than_are_named() {
+    let from: Log = vec![vec![], vec![], vec![record(1, 1, 0)]];
+    let to: Log = vec![vec![record(1, 2, 0), record(1, 3, 1)]];
+    let place = |partition, offset| Some(Place { partition, offset });
+    let report = |show| judged(&Rules { show, ..plain(By::Key) }, &[from.clone(), to.clone()]);
+    let named =
+        |show| -> Vec<_> { report(show).differences.iter().map(|found| (found.kind, found.from, found.to)).collect() };
+    let both = [(Kind::Different, place(2, 0), place(0, 0)), (Kind::Extra, None, place(0, 1))];
+    assert_eq!((named(1), named(2)), (both[..1].to_vec(), both.to_vec()));
 }

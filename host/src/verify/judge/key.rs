@@ -143,6 +143,8 @@ impl ByKey {
         for ((_, from), (_, to)) in missing.iter().zip(&extra).take(shown) {
             let mut difference = Difference::new(Kind::Different, Some(from.place), Some(to.place));
             difference.what = from.differs_in(to);
+            // Pairs stand before what is left over, so that the lowest of each side are enough to know the first of all.
+            difference.at = from.place.min(to.place);
             self.tally.shown.take(difference);
         }
         for (place, _) in missing.iter().skip(shown) {

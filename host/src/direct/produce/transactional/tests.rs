@@ -169,9 +169,9 @@ fn a_coordinator_that_is_busy_moves_or_breaks_is_asked_again() {
     let codes: [(i16, &[_]); 5] = [
         (FIND_COORDINATOR.key, &[Some(15)]),
         (ADD_PARTITIONS.key, &[CONCURRENT, CONCURRENT, NOT_COORDINATOR]),
-        (ADD_OFFSETS.key, &[CONCURRENT, LOADING]),
+        (ADD_OFFSETS.key, &[CONCURRENT, None, LOADING]),
         (COMMIT_OFFSETS.key, &[NOT_COORDINATOR]),
-        (END.key, &[None, CONCURRENT]),
+        (END.key, &[NOT_COORDINATOR, CONCURRENT]),
     ];
     let (_fake, mut producer, told) = broker(&codes, &[]);
     assert_eq!(send(&mut producer, &["a"]), []);
@@ -187,6 +187,8 @@ fn a_coordinator_that_is_busy_moves_or_breaks_is_asked_again() {
         "send 0 0 a",
         "add g",
         "add g",
+        "find id 1",
+        "add g",
         "add g",
         "find g 0",
         "offsets",
@@ -198,6 +200,20 @@ fn a_coordinator_that_is_busy_moves_or_breaks_is_asked_again() {
         "end",
     ];
     assert_eq!(all(&told), expected);
+}
+
+/// The first request may be read when the next transaction is open, and would end that.
+#[test]
+fn a_commit_whose_answer_is_lost_is_not_repeated() {
+    for (key, last) in [(COMMIT_OFFSETS.key, "offsets"), (END.key, "end")] {
+        let (_fake, mut producer, told) = broker(&[(key, &[None])], &[]);
+        assert_eq!(send(&mut producer, &["a"]), []);
+        let error = producer.commit(offsets(), TIMEOUT).expect_err("not known");
+        assert!(!error.is_configuration && error.to_string().contains("not known"), "{error}");
+        let asked = all(&told);
+        assert_eq!(asked.last().map(String::as_str), Some(last));
+        assert_eq!(asked.iter().filter(|one| *one == last).count(), 1, "{asked:?}");
+    }
 }
 
 #[test]
