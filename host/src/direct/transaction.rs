@@ -35,7 +35,7 @@ use crate::kafka::{self, Membership, Partition};
 /// For one answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// First and longest pause while markers of the transaction before are written, which takes milliseconds.
+/// First and longest pause while markers of the transaction before are written, which takes some milliseconds.
 const SOON: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(20));
 
 /// Next offsets of a group, and who of it commits them.
@@ -260,7 +260,7 @@ impl Transactor {
             };
             let pause = match verdict {
                 Verdict::Granted | Verdict::Denied => return Err(Denied { reason, is_configuration }),
-                Verdict::Soon => SOON.0.saturating_mul(1 << attempts.min(10)).min(SOON.1),
+                Verdict::Soon => SOON.0.saturating_mul(1 << (attempts / 2).min(10)).min(SOON.1),
                 Verdict::Later => self.common.pause(attempts),
                 Verdict::Elsewhere => {
                     *state.link(role) = None;
