@@ -4,12 +4,13 @@ use std::io::IsTerminal as _;
 
 use tracing_subscriber::EnvFilter;
 
-use crate::kafka;
+/// The wrapper of librdkafka closes a consumer that we have closed once more, and calls that an error. librdkafka's own
+/// lines are ours by then, and its errors are answers.
+const OTHERS: &str = "rdkafka=off";
 
 /// `default`: directives as in `RUST_LOG`, for when that is not set.
 pub(super) fn start(default: &str) {
-    let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new(format!("{default},{}", kafka::CLOSED_TWICE)));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(format!("{default},{OTHERS}")));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())

@@ -1,9 +1,5 @@
 //! librdkafka's log lines as ours.
 
-/// A directive of `RUST_LOG` against a line that says nothing: a consumer that we have closed is closed once more by its
-/// wrapper, which calls it an error.
-pub const CLOSED_TWICE: &str = "rdkafka::consumer::base_consumer=off";
-
 /// Forwards one line of syslog severity `level` (0 the gravest). librdkafka's notices are news of connections: `info`
 /// here; its chatter is `debug`.
 pub(super) fn write(level: i32, facility: &str, message: &str) {

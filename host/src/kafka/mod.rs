@@ -25,7 +25,6 @@ mod offsets;
 mod producer;
 mod reader;
 
-pub use self::log::CLOSED_TWICE;
 pub use config::{OWNED_PROPERTIES, Settings};
 pub use consumer::{Consumer, Event, Partition, StartAt, Trouble};
 pub use failure::{Failure, error_text, judge, needs_a_person};
