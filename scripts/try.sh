@@ -66,7 +66,7 @@ show_double_write() {
     show "$wasmill" verify --same-partitions --from "brokers=$OLD,topic=orders" --to "brokers=$NEW,topic=orders"
 }
 
-# Rows and tables that try.sql changes: what Maxwell writes.
+# Rows that try.sql changes: so many records Maxwell writes, or more.
 CHANGES=9
 statements() { sql "$dir" "$(cat "$root/guest-examples/binlog-sync/try.sql")"; }
 feed_binlog_router() { statements; }
