@@ -183,6 +183,19 @@ impl Topic {
         groups.groups().iter().map(|group| group.members().len()).sum()
     }
 
+    /// Next offsets of a group by partition, as its coordinator knows them: 0 where it has none.
+    pub fn committed(&self, group: &str) -> Vec<i64> {
+        let consumer: BaseConsumer = config().set("group.id", group).create().expect("a client");
+        let mut list = TopicPartitionList::new();
+        list.add_partition_range(&self.name, 0, self.partitions - 1);
+        let offsets = consumer.committed_offsets(list, PATIENCE).expect("an answer");
+        let next = |partition| match offsets.find_partition(&self.name, partition).map(|found| found.offset()) {
+            Some(Offset::Offset(next)) => next,
+            _ => 0,
+        };
+        (0..self.partitions).map(next).collect()
+    }
+
     /// Reads all that is committed: up to a last record, which is written to each partition now. Those of earlier
     /// calls end nothing, and are no records.
     pub fn read_all(&self) -> Vec<Read> {
