@@ -157,7 +157,7 @@ impl Flight {
     /// Whether every sink takes another batch, and what is in flight is within its bounds.
     pub(super) fn has_room(&mut self) -> bool {
         self.rows < ROWS_MAX
-            && !self.transactions.as_ref().is_some_and(Transactions::is_closing)
+            && !self.is_closing()
             && self.bytes < BYTES_MAX
             && self.dead_letters.as_mut().is_none_or(DeadLetters::ready)
             && self.sinks.iter_mut().all(|(_, sink)| sink.ready())
@@ -228,7 +228,7 @@ impl Flight {
         {
             dead_letters.deliver(number, &batch, &letters, &release.module, release.id);
         }
-        let bytes = batch.bytes + parts.iter().map(|part| part.output.byte_len()).sum::<usize>();
+        let bytes = batch.bytes + transformed.byte_len();
         self.rows += rows;
         self.bytes += bytes;
         self.open.insert(number, Open { batch, bytes, tally });
@@ -354,6 +354,11 @@ impl Flight {
     /// Whether a transaction is open.
     pub(super) fn in_transaction(&self) -> bool {
         self.transactions.as_ref().is_some_and(Transactions::is_open)
+    }
+
+    /// Whether a transaction is open that takes no more.
+    pub(super) fn is_closing(&self) -> bool {
+        self.transactions.as_ref().is_some_and(Transactions::is_closing)
     }
 
     /// Commits what may be committed: in the background when it is time, or now and waiting for the answer. An open

@@ -6,7 +6,10 @@
 //!
 //! Nothing in the loop blocks for long, so the group is served whatever the sinks do: when they have no room, the lane
 //! reads no more and goes on polling, and the client's bounded queue is the back-pressure. A batch sees one release.
+//! Under exactly-once the module works ahead while a transaction waits for its commit ([`Ahead`]).
 //! A lane that cannot go on ends, and its supervisor starts a new one from what is committed.
+
+mod report;
 
 use std::{
     collections::HashSet,
@@ -17,15 +20,16 @@ use std::{
 use tokio::runtime::Handle;
 
 use super::{
+    ahead::Ahead,
     backoff::Backoff,
     controls::{Controls, now},
     flight::{Flight, Stuck},
     gap::Gap,
     release::Release,
     shared::{Shared, Wish},
-    status::{PartitionStatus, State},
+    status::State,
     timed::Timed,
-    transform::{Refused, Transformer},
+    transform::{Refused, Transformed, Transformer},
     work::{Held, Work, row_of_fire},
 };
 use crate::{
@@ -45,12 +49,6 @@ const BUSY_WAIT: Duration = Duration::from_millis(1);
 /// How long what is in flight of a revoked partition may take to be delivered. Beyond half of the session timeout the
 /// group would take the partition away; it is then delivered again by its next owner.
 const REVOKE_DEADLINE: Duration = Duration::from_secs(20);
-
-/// How long deliveries may be under way without one being settled, or a batch asked for again and again, before the
-/// pipeline shows as stalled. A slow server settles some in this time.
-const STALLED_AFTER: Duration = Duration::from_secs(10);
-
-const STATUS_INTERVAL: Duration = Duration::from_millis(250);
 
 /// How a lane ended.
 #[derive(Debug)]
@@ -79,6 +77,8 @@ pub(super) struct Lane<'a> {
     /// Fires asked for by hand that were seen.
     asked: u64,
     held: Option<Held>,
+    /// Transformed while the transaction was closed. They come before what is held.
+    ahead: Ahead,
     /// Epochs of which it was said where the live release began.
     announced: HashSet<u64>,
     events: Vec<SourceEvent>,
@@ -115,6 +115,7 @@ impl<'a> Lane<'a> {
             timed,
             asked: shared.asked(),
             held: None,
+            ahead: Ahead::default(),
             announced: HashSet::new(),
             events: Vec::new(),
             stalled: false,
@@ -157,11 +158,16 @@ impl<'a> Lane<'a> {
         self.report();
         let room = self.flight.has_room();
         self.note_stall();
+        if room && let Some((batch, transformed)) = self.ahead.pop() {
+            return self.deliver(batch, &transformed);
+        }
         if paused {
             self.let_times_go();
             self.gap.wait(|| self.shared.wait(IDLE_WAIT));
         } else if !room {
-            self.gap.wait(|| self.shared.wait(BUSY_WAIT));
+            if !self.work_ahead()? {
+                self.gap.wait(|| self.shared.wait(BUSY_WAIT));
+            }
         } else if let Some(held) = self.held.take_if(|held| held.until <= Instant::now()) {
             self.work(held.work, held.attempt, Some(held.since))?;
         } else if let Some(held) = &self.held {
@@ -184,6 +190,37 @@ impl<'a> Lane<'a> {
 
     /// Gives a batch or a fire to the live release, and its outputs to the sinks. `since` says when it was held first.
     fn work(&mut self, work: Work, attempt: u32, since: Option<Instant>) -> Result<(), Stuck> {
+        match self.transform(work, attempt, since)? {
+            Some((batch, transformed)) => self.deliver(batch, &transformed),
+            None => Ok(()),
+        }
+    }
+
+    fn deliver(&mut self, batch: Batch, transformed: &Transformed) -> Result<(), Stuck> {
+        self.flight.deliver(batch, transformed, self.transformer.release(), &self.shared.counters)
+    }
+
+    /// Transforms a batch that is there already while the transaction waits for its commit. Answers whether it did.
+    fn work_ahead(&mut self) -> Result<bool, Stuck> {
+        let may = self.flight.is_closing() && self.held.is_none() && self.ahead.has_room();
+        if !may || !self.shared.is_live(self.transformer.release()) {
+            return Ok(false);
+        }
+        self.source.receive(Duration::ZERO).map_err(restart)?;
+        let Some(batch) = self.source.next_batch() else { return Ok(false) };
+        if let Some((batch, transformed)) = self.transform(Work::Batch(batch), 0, None)? {
+            self.ahead.push(batch, transformed);
+        }
+        Ok(true)
+    }
+
+    /// Gives a batch or a fire to the live release. None: it is held, or has nothing to say.
+    fn transform(
+        &mut self,
+        work: Work,
+        attempt: u32,
+        since: Option<Instant>,
+    ) -> Result<Option<(Batch, Transformed)>, Stuck> {
         let attempt = if self.adopt() { 0 } else { attempt };
         let counters = &self.shared.counters;
         if let Work::Batch(batch) = &work {
@@ -205,7 +242,7 @@ impl<'a> Lane<'a> {
                 transformed
             }
             // A release without a timer has taken over while it was held.
-            Work::Fire(_) if self.transformer.release().check_timer().is_err() => return Ok(()),
+            Work::Fire(_) if self.transformer.release().check_timer().is_err() => return Ok(None),
             Work::Fire(at) => self.transformer.fire(Fire { at: *at, now: now().max(*at), attempt }),
         };
         counters.module_ns.fetch_add(u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX), Relaxed);
@@ -217,7 +254,9 @@ impl<'a> Lane<'a> {
         let transformed = match transformed {
             Ok(transformed) => transformed,
             Err(Refused::Stop(reason)) => return Err(Stuck::Failed(reason)),
-            Err(Refused::Again(reason)) => return self.hold(work, attempt, since.unwrap_or(started), reason),
+            Err(Refused::Again(reason)) => {
+                return self.hold(work, attempt, since.unwrap_or(started), reason).map(|()| None);
+            }
         };
         let batch = match work {
             Work::Batch(batch) => {
@@ -229,7 +268,7 @@ impl<'a> Lane<'a> {
                 row_of_fire(&self.shared.spec.name, self.timed.timer(), lowest, at)
             }
         };
-        self.flight.deliver(batch, &transformed, self.transformer.release(), counters)
+        Ok(Some((batch, transformed)))
     }
 
     fn hold(&mut self, work: Work, attempt: u32, since: Instant, reason: String) -> Result<(), Stuck> {
@@ -287,7 +326,7 @@ impl<'a> Lane<'a> {
 
     /// Takes up the live release where it changed. It begins at the next record of each partition.
     fn adopt(&mut self) -> bool {
-        if self.shared.is_live(self.transformer.release()) || !self.flight.may_swap() {
+        if self.shared.is_live(self.transformer.release()) || !self.ahead.is_empty() || !self.flight.may_swap() {
             return false;
         }
         let began = Instant::now();
@@ -384,6 +423,7 @@ impl<'a> Lane<'a> {
             self.held = None;
         }
         let epochs = || partitions.iter().map(|assignment| assignment.epoch);
+        epochs().for_each(|epoch| self.ahead.forget(epoch));
         let deadline = Instant::now() + REVOKE_DEADLINE;
         while !lost && !self.flight.is_settled(epochs()) && Instant::now() < deadline {
             self.settle()?;
@@ -429,54 +469,6 @@ impl<'a> Lane<'a> {
             self.shared.drained(self.index, left);
         }
         left
-    }
-
-    fn note_stall(&mut self) {
-        let held = self.held.as_ref().filter(|held| held.since.elapsed() >= STALLED_AFTER);
-        let stuck = self.flight.stuck_for().is_some_and(|since| since >= STALLED_AFTER);
-        if !stuck && held.is_none() {
-            if std::mem::take(&mut self.stalled) {
-                self.shared.set_trouble(self.index, None);
-            }
-            return;
-        }
-        if std::mem::replace(&mut self.stalled, true) {
-            return;
-        }
-        if let Some(Held { work, attempt, reason, .. }) = held {
-            let reason = format!("retry {attempt} of {work}: {reason}");
-            tracing::warn!(pipeline = self.shared.spec.name, reason, "stalled");
-            self.shared.set_trouble(self.index, Some((State::Stalled, reason)));
-            return;
-        }
-        let said = |sink: &str| self.shared.sinks.get(sink)?.last_error();
-        let sinks: Vec<String> = self
-            .flight
-            .waiting_sinks()
-            .map(|sink| match said(sink) {
-                Some(error) => format!("sink `{sink}` (its last error: {error})"),
-                None => format!("sink `{sink}`"),
-            })
-            .collect();
-        let reason = format!("{} batches wait to be delivered by {}", self.flight.len(), sinks.join(", "));
-        tracing::warn!(pipeline = self.shared.spec.name, reason, "stalled");
-        self.shared.set_trouble(self.index, Some((State::Stalled, reason)));
-    }
-
-    fn report(&mut self) {
-        if self.reported_at.is_some_and(|at| at.elapsed() < STATUS_INTERVAL) {
-            return;
-        }
-        self.reported_at = Some(Instant::now());
-        let partitions = self.flight.positions().map(|(epoch, partition, position)| {
-            let committed = self.flight.settled(epoch).or_else(|| self.source.begins(partition));
-            let end = self.source.end(partition);
-            // Where the group had no offset, what was read first is where it began.
-            let done = committed.or_else(|| self.flight.first(epoch)).or(position);
-            let lag = end.zip(done).map(|(end, done)| (end - done).max(0));
-            (partition.clone(), PartitionStatus { position, committed, end, lag })
-        });
-        self.shared.set_partitions(self.index, partitions.collect());
     }
 }
 

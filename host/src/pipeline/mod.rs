@@ -4,6 +4,7 @@
 //! what is committed, with a growing pause; one that needs a person waits for a swap or a resume. Nothing is lost
 //! either way: offsets are committed only for what was settled.
 
+mod ahead;
 mod backoff;
 mod build;
 mod by_hand;

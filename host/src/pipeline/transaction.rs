@@ -1,10 +1,10 @@
 //! Exactly-once from Kafka to Kafka: what a lane delivers and the offsets that it commits are one transaction.
 //!
 //! One producer for each lane (KIP-447), shared by its sinks and its dead letters. A transaction begins with the first
-//! delivery, closes after [`INTERVAL`], and is committed when everything in it is delivered: until then the lane reads
-//! no more. Records that a broker refuses spoil the transaction; their rows are noted, and become dead letters of the next
-//! one ([`Refused`]). Whatever goes wrong, the lane starts over: its next producer has the same transactional id, which ends what
-//! was left open, and the consumer begins at what was committed.
+//! delivery, closes after [`INTERVAL`], and is committed when everything in it is delivered: until then the lane
+//! delivers no more. Records that a broker refuses spoil the transaction; their rows are noted, and become dead letters
+//! of the next one ([`Refused`]). Whatever goes wrong, the lane starts over: its next producer has the same transactional
+//! id, which ends what was left open, and the consumer begins at what was committed.
 
 use std::{
     sync::Arc,
@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How long records are gathered into one transaction. Readers of committed records see them so much later; each
-/// commit costs some tens of milliseconds, in which the lane waits.
+/// commit costs some tens of milliseconds, in which the lane only works ahead.
 const INTERVAL: Duration = Duration::from_millis(200);
 
 /// Longest wait for the brokers in one call.

@@ -46,6 +46,13 @@ pub(super) struct Transformed {
     pub(super) poison: Vec<Poison>,
 }
 
+impl Transformed {
+    /// Of all outputs.
+    pub(super) fn byte_len(&self) -> usize {
+        self.parts.iter().map(|part| part.output.byte_len()).sum()
+    }
+}
+
 /// Why a batch was not transformed at all.
 #[derive(Debug)]
 pub(super) enum Refused {
