@@ -121,5 +121,6 @@ fn at_full_speed_it_takes_little_memory() {
         most = most.max(host.memory());
         host.through(&router.name) == RECORDS
     });
+    println!("{} MiB at most", most >> 20);
     assert!(most <= MEMORY_MAX, "{} MiB", most >> 20);
 }

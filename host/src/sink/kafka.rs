@@ -28,10 +28,6 @@ use crate::{
     output::{Op, Record},
 };
 
-/// Records that may wait for their report before `ready` says no. Smaller: the broker waits for us between two
-/// batches. Larger: more memory, and no more speed (measured flat from 50,000 up).
-const RECORDS_IN_FLIGHT_MAX: usize = 100_000;
-
 /// The same in bytes of keys and values. The producer holds a copy of each, the lane the record that it came from.
 const BYTES_IN_FLIGHT_MAX: usize = 16 << 20;
 
@@ -231,8 +227,9 @@ impl Sink for KafkaSink {
     }
 
     fn ready(&mut self) -> bool {
-        let Trackers { records, bytes, .. } = self.outlet.inner.borrow().trackers;
-        records < RECORDS_IN_FLIGHT_MAX && bytes < BYTES_IN_FLIGHT_MAX
+        let inner = self.outlet.inner.borrow();
+        let Trackers { records, bytes, .. } = inner.trackers;
+        records < inner.way.records_in_flight_max() && bytes < BYTES_IN_FLIGHT_MAX
     }
 
     fn deliver(&mut self, ticket: Ticket, batch: &Batch, records: &mut dyn Iterator<Item = Record<'_>>) {

@@ -46,6 +46,16 @@ impl Way {
         })
     }
 
+    /// Records that may wait for their report before the lane hands over no more. Fewer: the broker waits for us between
+    /// two batches. More: more memory, and no more speed. librdkafka, which has one request of each partition under way,
+    /// needs twice as many.
+    pub(super) const fn records_in_flight_max(&self) -> usize {
+        match self {
+            Self::Client(_) => 100_000,
+            Self::Direct(_) => 50_000,
+        }
+    }
+
     /// Ends what a producer of the same id has left open.
     pub(super) fn take_over(&self, timeout: Duration) -> Result<(), TransactionError> {
         match self {
