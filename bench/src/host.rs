@@ -46,7 +46,7 @@ impl Host {
         while let Err(error) = host.statuses() {
             host.check()?;
             ensure!(Instant::now() < deadline, "the host does not answer: {error:#}");
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(2));
         }
         Ok(host)
     }

@@ -20,6 +20,7 @@ mod page;
 mod report;
 mod scale;
 mod sinks;
+mod start;
 mod swap;
 
 use std::path::PathBuf;
@@ -60,6 +61,8 @@ enum Bench {
     Scale(scale::Args),
     /// What a document of Elasticsearch and a command of Redis cost
     Sinks(sinks::Args),
+    /// How soon a host is at work, and what it holds while nothing comes
+    Start(start::Args),
     /// What swaps cost a pipeline under full load: gap, dip, memory
     Swap(swap::Args),
     /// Write docs/performance.md from the files of results
@@ -91,6 +94,7 @@ fn main() -> anyhow::Result<()> {
         Bench::Latency(args) => report::publish("latency", &report, || e2e::latency::run(&args)),
         Bench::Scale(args) => report::publish("scale", &report, || scale::run(&args)),
         Bench::Sinks(args) => report::publish("sinks", &report, || sinks::run(&args)),
+        Bench::Start(args) => report::publish("start", &report, || start::run(&args)),
         Bench::Swap(args) => report::publish("swap", &report, || swap::run(&args)),
         Bench::Page(args) => page::run(&args, &report.results),
         Bench::E2e(args) => report::publish("e2e", &report, || e2e::run(&args)),

@@ -3,6 +3,7 @@
 
 mod binlog_router;
 mod binlog_sync;
+mod commits;
 mod counters;
 mod delivery;
 mod direct;

@@ -17,7 +17,9 @@ use std::{
 use anyhow::Context as _;
 use serde::de::DeserializeOwned;
 
-use crate::{boundary::Boundary, e2e::latency::Latency, json::Json, report::Report, sinks::Sinks, swap::Swap};
+use crate::{
+    boundary::Boundary, e2e::latency::Latency, json::Json, report::Report, sinks::Sinks, start::Start, swap::Swap,
+};
 
 const INTRODUCTION: &str = include_str!("introduction.md");
 
@@ -74,6 +76,7 @@ pub(crate) fn run(args: &Args, results: &Path) -> anyhow::Result<()> {
     writer.sections("latency", |_: &Latency| vec![])?;
     writer.sections("sinks", |_: &Sinks| vec![])?;
     writer.sections("swap", |_: &Swap| vec![])?;
+    writer.sections("start", |_: &Start| vec![])?;
     writer.sections("scale", chart::of_scale)?;
     write!(page, "\n{}", PEERS.replacen("# ", "## ", 1))?;
     fs::write(&args.page, page).with_context(|| format!("{} cannot be written", args.page.display()))?;
@@ -158,6 +161,7 @@ fn title(series: &str) -> String {
         "latency" => "Latency",
         "swap" => "Swaps under load",
         "scale" => "Scale",
+        "start" => "Start and rest",
         "sinks" => "Elasticsearch and Redis",
         other => other,
     };

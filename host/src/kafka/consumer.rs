@@ -22,7 +22,7 @@ use std::{
 use rdkafka::{
     ClientConfig, Message as _, Offset, TopicPartitionList,
     consumer::{BaseConsumer, CommitMode, Consumer as _},
-    error::KafkaError as RdError,
+    error::{KafkaError as RdError, KafkaResult, RDKafkaErrorCode},
 };
 use rdkafka_sys as sys;
 
@@ -241,18 +241,39 @@ impl Consumer {
         Messages::new(messages, Rc::clone(&self.client))
     }
 
-    /// Commits next offsets (last processed + 1). In the background unless `wait`.
+    /// Commits next offsets (last processed + 1). In the background unless `wait`: a refusal is an event then.
     ///
     /// # Errors
-    /// With `wait`, that the group refused.
+    /// With `wait`, that the group refused; without, that there is no group any more.
     pub fn commit(&self, offsets: impl Iterator<Item = (Partition, i64)>, wait: bool) -> Result<(), KafkaError> {
         let offsets: Vec<_> = offsets.collect();
         if offsets.is_empty() {
             return Ok(());
         }
         let list = to_list(offsets.iter().map(|(partition, offset)| (partition, Offset::Offset(*offset))))?;
-        let mode = if wait { CommitMode::Sync } else { CommitMode::Async };
-        self.client.commit(&list, mode).map_err(|error| KafkaError::new("commit offsets", error))
+        let committed =
+            if wait { self.client.commit(&list, CommitMode::Sync) } else { self.commit_in_background(&list) };
+        committed.map_err(|error| KafkaError::new("commit offsets", error))
+    }
+
+    /// Has the answer put into the queue that [`Self::poll`] reads. rust-rdkafka's own commit in the background names
+    /// none (its issue 856): librdkafka logs that it failed, and tells nobody.
+    fn commit_in_background(&self, list: &TopicPartitionList) -> KafkaResult<()> {
+        // SAFETY: client and list are alive, the list is copied; the queue is ours to let go of, and counted by who is to
+        // answer.
+        let error = unsafe {
+            let queue = sys::rd_kafka_queue_get_consumer(self.native());
+            if queue.is_null() {
+                return Err(RdError::ConsumerCommit(RDKafkaErrorCode::UnknownGroup));
+            }
+            let error = sys::rd_kafka_commit_queue(self.native(), list.ptr(), queue, None, ptr::null_mut());
+            sys::rd_kafka_queue_destroy(queue);
+            error
+        };
+        match error {
+            sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR => Ok(()),
+            error => Err(RdError::ConsumerCommit(error.into())),
+        }
     }
 
     /// End of a partition as of the last fetch, without asking the broker: the offset of the next record to come.

@@ -140,6 +140,7 @@ impl Context {
             event,
             Event::Assigned(_)
                 | Event::Revoked { .. }
+                | Event::CommitFailed(_)
                 | Event::Error { trouble: Trouble::Fatal | Trouble::Refused, .. }
         );
         if essential || noted.len() < NOTED_MAX {

@@ -379,9 +379,6 @@ impl<'a> Lane<'a> {
                         "assigned"
                     );
                     assignments.iter().for_each(|assignment| self.flight.begin(assignment));
-                    // What was on its way to the group as it changed may have been refused, and librdkafka does not always
-                    // say so.
-                    self.flight.recommit();
                 }
                 SourceEvent::Revoked { partitions, lost } => self.give_up(&partitions, lost)?,
                 SourceEvent::CommitFailed(error) => {

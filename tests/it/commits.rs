@@ -1,0 +1,74 @@
+//! Commits that the group's coordinator refuses. No real one can be asked to: it is librdkafka's mock cluster here.
+
+use e2e::{Host, guest, wait_until};
+use rdkafka::{
+    ClientConfig, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+    mocking::MockCluster,
+    producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer},
+    types::{RDKafkaApiKey, RDKafkaRespErr},
+};
+use std::time::Duration;
+
+const PARTITIONS: i32 = 4;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Next offsets of a group by partition, where it has them.
+fn committed(brokers: &str, group: &str) -> Vec<Option<i64>> {
+    let mut config = ClientConfig::new();
+    let consumer: BaseConsumer =
+        config.set("bootstrap.servers", brokers).set("group.id", group).create().expect("a client");
+    let mut list = TopicPartitionList::new();
+    list.add_partition_range("in", 0, PARTITIONS - 1);
+    let offsets = consumer.committed_offsets(list, PATIENCE).expect("an answer");
+    let next = |partition| match offsets.find_partition("in", partition).map(|found| found.offset()) {
+        Some(Offset::Offset(next)) => Some(next),
+        _ => None,
+    };
+    (0..PARTITIONS).map(next).collect()
+}
+
+/// What a commit meets when the group changes under it. Nothing more comes afterwards that would commit again.
+#[track_caller]
+fn come_to_be_committed(refusal: RDKafkaRespErr) {
+    const EACH: i64 = 25;
+    let mock = MockCluster::new(1).expect("a mock cluster");
+    for topic in ["in", "out"] {
+        mock.create_topic(topic, PARTITIONS, 1).expect("a topic");
+    }
+    let brokers = mock.bootstrap_servers();
+    let yaml = format!(
+        "pipeline: p\n\
+         source: {{ kafka: {{ brokers: [\"{brokers}\"], topics: [in] }} }}\n\
+         module: {{ ref: identity@1 }}\n\
+         routes: {{ out: [out] }}\n\
+         sinks: {{ out: {{ kafka: {{ topic: out }} }} }}\n"
+    );
+    let host = Host::start();
+    host.cli(&["push", &guest("identity"), "identity@1"]).ok();
+    host.apply("p", &yaml).ok();
+    wait_until("the partitions", || {
+        host.status("p")["partitions"]["in"].as_object().map(|all| all.len()) == Some(PARTITIONS as usize)
+    });
+    mock.request_errors(RDKafkaApiKey::OffsetCommit, &[refusal]);
+    let producer: ThreadedProducer<DefaultProducerContext> =
+        ClientConfig::new().set("bootstrap.servers", &brokers).create().expect("a producer");
+    for number in 0..EACH as i32 * PARTITIONS {
+        let record = BaseRecord::<str, str>::to("in").partition(number % PARTITIONS).payload("x");
+        producer.send(record).map_err(|(error, _)| error).expect("room for it");
+    }
+    producer.flush(PATIENCE).expect("written");
+    wait_until("the offsets of all records", || {
+        committed(&brokers, "wasmill.p") == vec![Some(EACH); PARTITIONS as usize]
+    });
+}
+
+#[test]
+fn offsets_refused_since_the_group_has_changed_are_committed_again() {
+    come_to_be_committed(RDKafkaRespErr::RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION);
+}
+
+#[test]
+fn offsets_refused_since_the_group_is_changing_are_committed_again() {
+    come_to_be_committed(RDKafkaRespErr::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS);
+}
