@@ -3,7 +3,6 @@
 
 mod binlog_router;
 mod binlog_sync;
-mod commits;
 mod counters;
 mod delivery;
 mod direct;
@@ -11,6 +10,7 @@ mod exactly_once;
 mod faults;
 mod log_es;
 mod migration;
+mod mocked;
 mod refusals;
 mod scale;
 mod seeks;

@@ -156,7 +156,7 @@ impl ClientContext for Context {
 
     fn error(&self, error: RdError, reason: &str) {
         self.note(Event::Error {
-            error: KafkaError::new("consumer", format!("{reason} ({error})")),
+            error: KafkaError::new("consumer", format!("{} ({error})", steady(reason))),
             trouble: match error.rdkafka_error_code() {
                 Some(RDKafkaErrorCode::Fatal) => Trouble::Fatal,
                 Some(RDKafkaErrorCode::Authentication) => Trouble::Refused,
@@ -193,6 +193,16 @@ impl ConsumerContext for Context {
     }
 }
 
+/// Without what librdkafka counts in it (`(after 2ms in state CONNECT, 3 identical error(s) suppressed)`): the same trouble
+/// has the same words each time.
+fn steady(reason: &str) -> String {
+    let counted = reason.find(" (after ").and_then(|from| Some((from, from + reason.get(from..)?.find(')')? + 1)));
+    match counted {
+        Some((from, to)) => [reason.get(..from), reason.get(to..)].into_iter().flatten().collect(),
+        None => reason.to_owned(),
+    }
+}
+
 pub(super) fn error_event(error: &RdError) -> Event {
     let trouble = match error {
         RdError::MessageConsumptionFatal(_) => Trouble::Fatal,
@@ -214,4 +224,19 @@ fn from_list(list: &TopicPartitionList) -> Vec<Partition> {
         .iter()
         .map(|element| Partition { topic: element.topic().into(), partition: element.partition() })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trouble_has_the_same_words_each_time() {
+        let said = |more: &str| {
+            steady(&format!("a:9/bootstrap: Connect to a:9 failed: refused (after 0ms in state CONNECT{more})"))
+        };
+        assert_eq!(said(""), "a:9/bootstrap: Connect to a:9 failed: refused");
+        assert_eq!(said(", 1 identical error(s) suppressed"), said(""));
+        assert_eq!(steady("3/3 brokers are down (after"), "3/3 brokers are down (after");
+    }
 }
