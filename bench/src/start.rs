@@ -17,7 +17,7 @@ use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, Threa
 
 use crate::{
     e2e::{
-        kafka::Kafka,
+        kafka::{Kafka, PARTITIONS},
         summary::{Middle, say},
     },
     host::Host,
@@ -71,9 +71,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Start> {
     let module = args.guests.join("identity.wasm").canonicalize().context("no identity.wasm: `just guests`")?;
     let folder = tempfile::Builder::new().prefix("wasmill-bench.").tempdir().context("no temporary folder")?;
     let kafka = Kafka::start(&root)?;
-    kafka.make(&["full", "empty", "to"].map(str::to_owned), 4)?;
+    kafka.make(&["full", "empty", "to"].map(str::to_owned), PARTITIONS)?;
     fill(&kafka)?;
-    let one = |from: &str, number: u32| {
+    let pipeline = |from: &str, number: u32| {
         let (name, brokers, module) = ("bench", &kafka.brokers, module.display());
         let yaml = format!(
             "pipeline: {name}\nsource: {{ kafka: {{ brokers: [\"{brokers}\"], topics: [{from}], group: {from}-{number} }} \
@@ -84,10 +84,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Start> {
     };
     let mut samples = Vec::new();
     for number in 0..=args.repetitions {
-        let (first_ms, rested_mib) = with_records(&one("full", number), folder.path())?;
+        let (first_ms, rested_mib) = with_records(&pipeline("full", number), folder.path())?;
         let join_ms = join_ms(&fs::read_to_string(folder.path().join("log"))?)?;
-        let mut host = Host::start(&one("empty", number), folder.path())?;
-        host.wait("the partitions", (LOOK, PATIENCE), |host| Ok(host.partitions()? == 4))?;
+        let mut host = Host::start(&pipeline("empty", number), folder.path())?;
+        host.wait("the partitions", (LOOK, PATIENCE), |host| Ok(host.partitions()? == PARTITIONS as usize))?;
         std::thread::sleep(REST);
         let sample = Sample { first_ms, join_ms, rested_mib, idle_mib: host.memory_mib()? };
         say(&format!("start {number}: {sample:?}"));
@@ -111,7 +111,7 @@ fn with_records(pipelines: &[(String, String)], folder: &Path) -> anyhow::Result
 fn fill(kafka: &Kafka) -> anyhow::Result<()> {
     let producer: ThreadedProducer<DefaultProducerContext> = kafka.config().create()?;
     for number in 0..RECORDS {
-        let record = BaseRecord::<[u8], [u8]>::to("full").partition((number % 4) as i32).payload(&[b'.'; 100]);
+        let record = BaseRecord::<[u8], [u8]>::to("full").partition(number as i32 % PARTITIONS).payload(&[b'.'; 100]);
         producer.send(record).map_err(|(error, _)| error)?;
     }
     Ok(producer.flush(PATIENCE)?)

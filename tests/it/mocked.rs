@@ -1,9 +1,8 @@
 //! What no real cluster can be asked to do: refusals, by librdkafka's mock cluster.
 
-use e2e::{Host, guest, wait_until};
+use e2e::{Host, Topic, guest, wait_until};
 use rdkafka::{
-    ClientConfig, Offset, TopicPartitionList,
-    consumer::{BaseConsumer, Consumer},
+    ClientConfig,
     mocking::MockCluster,
     producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer},
     types::{RDKafkaApiKey, RDKafkaRespErr},
@@ -14,21 +13,6 @@ const PARTITIONS: i32 = 4;
 /// Records in each of them.
 const EACH: i64 = 25;
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Next offsets of a group by partition, where it has them.
-fn committed(brokers: &str, group: &str) -> Vec<Option<i64>> {
-    let mut config = ClientConfig::new();
-    let consumer: BaseConsumer =
-        config.set("bootstrap.servers", brokers).set("group.id", group).create().expect("a client");
-    let mut list = TopicPartitionList::new();
-    list.add_partition_range("in", 0, PARTITIONS - 1);
-    let offsets = consumer.committed_offsets(list, PATIENCE).expect("an answer");
-    let next = |partition| match offsets.find_partition("in", partition).map(|found| found.offset()) {
-        Some(Offset::Offset(next)) => Some(next),
-        _ => None,
-    };
-    (0..PARTITIONS).map(next).collect()
-}
 
 /// A cluster with topics `in` and `out`.
 fn cluster() -> MockCluster<'static, DefaultProducerContext> {
@@ -75,8 +59,9 @@ fn come_to_be_committed(refusal: RDKafkaRespErr) {
     });
     mock.request_errors(RDKafkaApiKey::OffsetCommit, &[refusal]);
     write(&brokers);
+    let topic = Topic { name: "in".into(), partitions: PARTITIONS };
     wait_until("the offsets of all records", || {
-        committed(&brokers, "wasmill.p") == vec![Some(EACH); PARTITIONS as usize]
+        topic.committed_of(&brokers, "wasmill.p") == vec![EACH; PARTITIONS as usize]
     });
 }
 

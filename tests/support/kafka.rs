@@ -185,7 +185,14 @@ impl Topic {
 
     /// Next offsets of a group by partition, as its coordinator knows them: 0 where it has none.
     pub fn committed(&self, group: &str) -> Vec<i64> {
-        let consumer: BaseConsumer = config().set("group.id", group).create().expect("a client");
+        self.committed_of(&services().kafka, group)
+    }
+
+    /// The same in another cluster.
+    pub fn committed_of(&self, brokers: &str, group: &str) -> Vec<i64> {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", brokers).set("group.id", group);
+        let consumer: BaseConsumer = config.create().expect("a client");
         let mut list = TopicPartitionList::new();
         list.add_partition_range(&self.name, 0, self.partitions - 1);
         let offsets = consumer.committed_offsets(list, PATIENCE).expect("an answer");
