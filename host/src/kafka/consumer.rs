@@ -35,9 +35,6 @@ use super::{
 /// How long a question to the brokers may take at assignment, when nothing else can go on anyway.
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Between two such questions.
-const QUESTION_PAUSE: Duration = Duration::from_millis(50);
-
 /// How long leaving a group may take: librdkafka waits for requests under way, among them a join that may take as long
 /// as the whole group does.
 const CLOSING: Duration = Duration::from_secs(10);
@@ -46,29 +43,6 @@ const CLOSING: Duration = Duration::from_secs(10);
 const STRAYS: usize = 1000;
 
 pub(super) type Client = BaseConsumer<Context>;
-
-/// Asks again while a partition has no leader that knows of it: one that was just made, or is moving.
-fn patiently<T>(mut ask: impl FnMut() -> KafkaResult<T>) -> KafkaResult<T> {
-    let deadline = Instant::now() + QUESTION_TIMEOUT;
-    loop {
-        let answer = ask();
-        let code = answer.as_ref().err().and_then(RdError::rdkafka_error_code);
-        let passes = matches!(
-            code,
-            Some(
-                RDKafkaErrorCode::NotLeaderForPartition
-                    | RDKafkaErrorCode::LeaderNotAvailable
-                    | RDKafkaErrorCode::UnknownTopicOrPartition
-                    | RDKafkaErrorCode::FencedLeaderEpoch
-                    | RDKafkaErrorCode::UnknownLeaderEpoch
-            )
-        );
-        if !passes || Instant::now() >= deadline {
-            return answer;
-        }
-        std::thread::sleep(QUESTION_PAUSE);
-    }
-}
 
 /// A topic-partition.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -358,23 +332,25 @@ impl Consumer {
     /// The offset that `start` means for a partition without one; `None` leaves it to `auto.offset.reset`.
     fn resolve(&self, partition: &Partition, start: StartAt) -> Result<Option<i64>, KafkaError> {
         let failed = |error: RdError| KafkaError::new("ask for the start offset", error);
-        let marks = || {
-            let ask = || self.client.fetch_watermarks(&partition.topic, partition.partition, QUESTION_TIMEOUT);
-            patiently(ask).map_err(failed)
+        let end = || {
+            let marks = self.client.fetch_watermarks(&partition.topic, partition.partition, QUESTION_TIMEOUT);
+            marks.map(|(_, high)| Some(high)).map_err(failed)
         };
         match start {
             // Left to librdkafka, which asks when it fetches.
             StartAt::Earliest if self.fetches => Ok(None),
-            StartAt::Earliest => marks().map(|(low, _)| Some(low)),
-            StartAt::Latest => marks().map(|(_, high)| Some(high)),
+            StartAt::Earliest => {
+                let marks = self.client.fetch_watermarks(&partition.topic, partition.partition, QUESTION_TIMEOUT);
+                marks.map(|(low, _)| Some(low)).map_err(failed)
+            }
+            StartAt::Latest => end(),
             StartAt::Time(time) => {
                 let question = to_list([(partition, Offset::Offset(time))].into_iter())?;
-                let ask = || self.client.offsets_for_times(question.clone(), QUESTION_TIMEOUT);
-                let answer = patiently(ask).map_err(failed)?;
+                let answer = self.client.offsets_for_times(question, QUESTION_TIMEOUT).map_err(failed)?;
                 match offset_in(&answer, partition) {
                     Some(offset) => Ok(Some(offset)),
                     // No record that late: what comes from now on.
-                    None => marks().map(|(_, high)| Some(high)),
+                    None => end(),
                 }
             }
         }
