@@ -74,3 +74,17 @@ fn offsets_refused_since_the_group_has_changed_are_committed_again() {
 fn offsets_refused_since_the_group_is_changing_are_committed_again() {
     come_to_be_committed(RDKafkaRespErr::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS);
 }
+
+/// As right after a topic was made. A lane that started over would deliver again what it had not committed; one that took
+/// the end for the beginning would deliver nothing.
+#[test]
+fn a_partition_whose_leader_does_not_know_of_it_yet_is_asked_again() {
+    let mock = cluster();
+    let brokers = mock.bootstrap_servers();
+    write(&brokers);
+    mock.request_errors(RDKafkaApiKey::ListOffsets, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION; 3]);
+    let host = host(&brokers);
+    wait_until("the records", || host.through("p") == (EACH as u64) * PARTITIONS as u64);
+    let log = host.log();
+    assert!(!log.contains("starts over"), "{log}");
+}

@@ -27,7 +27,7 @@ use rdkafka::{
 use rdkafka_sys as sys;
 
 use super::{
-    KafkaError, Settings,
+    KafkaError, Settings, ask,
     group::{self, Context},
     messages::{Message, Messages},
 };
@@ -162,21 +162,17 @@ impl Consumer {
         let mut list = to_list(partitions.iter().map(|partition| (partition, Offset::Stored)))?;
         let mut begins = HashMap::new();
         if !partitions.is_empty() {
-            let committed = self
-                .client
-                .committed_offsets(list.clone(), QUESTION_TIMEOUT)
-                .map_err(|error| KafkaError::new("ask for committed offsets", error))?;
-            let mut resolved = Vec::new();
-            for partition in partitions {
-                match offset_in(&committed, partition) {
-                    Some(offset) => {
-                        begins.insert(partition.clone(), offset);
-                    }
-                    None => resolved.extend(self.resolve(partition, start)?.map(|offset| (partition, offset))),
+            let committed = ask::committed(&self.client, partitions, QUESTION_TIMEOUT)?;
+            let mut without = Vec::new();
+            for (partition, offset) in partitions.iter().zip(committed) {
+                match offset {
+                    Some(offset) => drop(begins.insert(partition.clone(), offset)),
+                    None => without.push(partition.clone()),
                 }
             }
+            let resolved = self.resolve(without, start)?;
             for (partition, offset) in &resolved {
-                begins.insert((*partition).clone(), *offset);
+                begins.insert(partition.clone(), *offset);
                 list.set_partition_offset(&partition.topic, partition.partition, Offset::Offset(*offset))
                     .map_err(|error| KafkaError::new("set a start offset", error))?;
             }
@@ -189,7 +185,7 @@ impl Consumer {
                 self.client.pause(&list).map_err(|error| KafkaError::new("pause", error))?;
             }
             if !resolved.is_empty() && start != StartAt::Earliest {
-                self.commit(resolved.iter().map(|(partition, offset)| ((*partition).clone(), *offset)), false)?;
+                self.commit(resolved.into_iter(), false)?;
             }
         } else {
             self.take_up(&list)?;
@@ -329,31 +325,24 @@ impl Consumer {
         Ok(())
     }
 
-    /// The offset that `start` means for a partition without one; `None` leaves it to `auto.offset.reset`.
-    fn resolve(&self, partition: &Partition, start: StartAt) -> Result<Option<i64>, KafkaError> {
-        let failed = |error: RdError| KafkaError::new("ask for the start offset", error);
-        let end = || {
-            let marks = self.client.fetch_watermarks(&partition.topic, partition.partition, QUESTION_TIMEOUT);
-            marks.map(|(_, high)| Some(high)).map_err(failed)
-        };
-        match start {
-            // Left to librdkafka, which asks when it fetches.
-            StartAt::Earliest if self.fetches => Ok(None),
-            StartAt::Earliest => {
-                let marks = self.client.fetch_watermarks(&partition.topic, partition.partition, QUESTION_TIMEOUT);
-                marks.map(|(low, _)| Some(low)).map_err(failed)
-            }
-            StartAt::Latest => end(),
-            StartAt::Time(time) => {
-                let question = to_list([(partition, Offset::Offset(time))].into_iter())?;
-                let answer = self.client.offsets_for_times(question, QUESTION_TIMEOUT).map_err(failed)?;
-                match offset_in(&answer, partition) {
-                    Some(offset) => Ok(Some(offset)),
-                    // No record that late: what comes from now on.
-                    None => end(),
-                }
-            }
+    /// The offsets that `start` means for partitions without one; none of what is left to `auto.offset.reset`.
+    fn resolve(&self, partitions: Vec<Partition>, start: StartAt) -> Result<Vec<(Partition, i64)>, KafkaError> {
+        if start == StartAt::Earliest && self.fetches {
+            // librdkafka asks when it fetches.
+            return Ok(Vec::new());
         }
+        let found = ask::offsets(&self.client, &partitions, start, QUESTION_TIMEOUT)?;
+        let (there, late): (Vec<_>, Vec<_>) =
+            partitions.into_iter().zip(found).partition(|(_, offset)| offset.is_some());
+        // Where there is no record that late: what comes from now on.
+        let late: Vec<Partition> = late.into_iter().map(|(partition, _)| partition).collect();
+        let ends = ask::offsets(&self.client, &late, StartAt::Latest, QUESTION_TIMEOUT)?;
+        let all = there.into_iter().chain(late.into_iter().zip(ends));
+        let begin = |(partition, offset): (Partition, Option<i64>)| {
+            let offset = offset.ok_or_else(|| KafkaError::new("ask for offsets", format!("{partition:?} has no end")));
+            Ok((partition, offset?))
+        };
+        all.map(begin).collect()
     }
 
     fn take_up(&self, list: &TopicPartitionList) -> Result<(), KafkaError> {
@@ -398,14 +387,6 @@ impl Drop for DataQueue {
         let _alive = &self.client;
         // SAFETY: created in `Consumer::new`, destroyed once, while its client is alive.
         unsafe { sys::rd_kafka_queue_destroy(self.queue.as_ptr()) };
-    }
-}
-
-/// What an answer says of a partition, where it says an offset.
-pub(super) fn offset_in(answer: &TopicPartitionList, partition: &Partition) -> Option<i64> {
-    match answer.find_partition(&partition.topic, partition.partition)?.offset() {
-        Offset::Offset(offset) => Some(offset),
-        _ => None,
     }
 }
 

@@ -12,6 +12,7 @@
 
 use thiserror::Error;
 
+mod ask;
 mod config;
 mod consumer;
 mod failure;

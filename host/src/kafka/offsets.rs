@@ -12,8 +12,8 @@ use rdkafka::{
 };
 
 use super::{
-    KafkaError, Settings,
-    consumer::{Partition, offset_in, to_list},
+    KafkaError, Settings, ask,
+    consumer::{Partition, StartAt, to_list},
 };
 
 /// How long one question to the brokers may take.
@@ -68,18 +68,15 @@ impl Offsets {
     /// # Errors
     /// The brokers did not answer.
     pub fn committed(&self, partitions: &[Partition]) -> Result<Vec<Option<i64>>, KafkaError> {
-        let list = to_list(partitions.iter().map(|partition| (partition, Offset::Invalid)))?;
-        let answer = self.client.committed_offsets(list, TIMEOUT).map_err(failed("ask for committed offsets"))?;
-        Ok(partitions.iter().map(|partition| offset_in(&answer, partition)).collect())
+        ask::committed(&self.client, partitions, TIMEOUT)
     }
 
-    /// Offset of the oldest record that is there, and of the next one to come.
+    /// Offset of the oldest record that is there, and of the next one to come, of each.
     ///
     /// # Errors
     /// The brokers did not answer.
-    pub fn ends(&self, partition: &Partition) -> Result<(i64, i64), KafkaError> {
-        let Partition { topic, partition } = partition;
-        self.client.fetch_watermarks(topic, *partition, TIMEOUT).map_err(failed("ask for the ends of a partition"))
+    pub fn ends(&self, partitions: &[Partition]) -> Result<Vec<(i64, i64)>, KafkaError> {
+        ask::ends(&self.client, partitions, TIMEOUT)
     }
 
     /// Offsets of the first records that are not older than `time`, in milliseconds since the Unix epoch; none where
@@ -88,9 +85,7 @@ impl Offsets {
     /// # Errors
     /// The brokers did not answer.
     pub fn at(&self, partitions: &[Partition], time: i64) -> Result<Vec<Option<i64>>, KafkaError> {
-        let question = to_list(partitions.iter().map(|partition| (partition, Offset::Offset(time))))?;
-        let answer = self.client.offsets_for_times(question, TIMEOUT).map_err(failed("ask for offsets by time"))?;
-        Ok(partitions.iter().map(|partition| offset_in(&answer, partition)).collect())
+        ask::offsets(&self.client, partitions, StartAt::Time(time), TIMEOUT)
     }
 
     /// Who is in the group now.

@@ -10,7 +10,7 @@ use rdkafka::{TopicPartitionList, consumer::Consumer as _, types::RDKafkaErrorCo
 use thiserror::Error;
 
 use super::{
-    KafkaError, Settings,
+    KafkaError, Settings, ask,
     consumer::{Consumer, Event, Partition, Trouble},
 };
 use crate::batch::Rows;
@@ -78,13 +78,11 @@ impl Reader {
         if partitions.is_empty() {
             return Err(ReadError::NoTopic(topic.into()));
         }
-        for partition in partitions {
-            let (begin, end) = reader.ask(deadline, |reader| {
-                let marks = reader.consumer.client().fetch_watermarks(topic, partition, QUESTION);
-                marks.map(Some).map_err(|error| KafkaError::new("ask for begin and end", error))
-            })?;
-            reader.spans.push(Span { partition, begin, end, open: begin < end });
-        }
+        let names: Vec<Partition> = partitions.iter().map(|partition| reader.name(*partition)).collect();
+        let ends = reader.ask(deadline, |reader| ask::ends(reader.consumer.client(), &names, QUESTION).map(Some))?;
+        let spans = partitions.into_iter().zip(ends);
+        reader.spans =
+            spans.map(|(partition, (begin, end))| Span { partition, begin, end, open: begin < end }).collect();
         let places: Vec<_> = reader
             .spans
             .iter()

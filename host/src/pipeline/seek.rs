@@ -157,7 +157,6 @@ impl Group {
     }
 
     fn targets(&self, to: &SeekTo) -> Result<Vec<(Partition, i64)>, SeekError> {
-        let ends = |partition: &Partition| self.offsets.ends(partition);
         if let SeekTo::Places(places) = to {
             return self.places(places);
         }
@@ -165,16 +164,12 @@ impl Group {
             SeekTo::Time(time) => self.offsets.at(&self.partitions, *time)?,
             _ => vec![None; self.partitions.len()],
         };
-        let mut targets = Vec::new();
-        for (partition, at) in self.partitions.iter().zip(at) {
-            let target = match (at, to) {
-                (Some(offset), _) => offset,
-                (None, SeekTo::Earliest) => ends(partition)?.0,
-                (None, _) => ends(partition)?.1,
-            };
-            targets.push((partition.clone(), target));
-        }
-        Ok(targets)
+        let ends = self.offsets.ends(&self.partitions)?;
+        let targets = self.partitions.iter().zip(at.into_iter().zip(ends)).map(|(partition, (at, (low, high)))| {
+            let end = if matches!(to, SeekTo::Earliest) { low } else { high };
+            (partition.clone(), at.unwrap_or(end))
+        });
+        Ok(targets.collect())
     }
 
     fn places(&self, places: &Places) -> Result<Vec<(Partition, i64)>, SeekError> {
@@ -186,11 +181,15 @@ impl Group {
             let Some(known) = self.partitions.iter().find(named) else {
                 return Err(SeekError::NoPartition { topic: topic.clone(), partition });
             };
-            let (low, high) = self.offsets.ends(known)?;
-            if !(low..=high).contains(&to) {
-                return Err(SeekError::Range { topic: topic.clone(), partition, to, low, high });
-            }
             targets.push((known.clone(), to));
+        }
+        let partitions: Vec<Partition> = targets.iter().map(|(partition, _)| partition.clone()).collect();
+        let ends = self.offsets.ends(&partitions)?;
+        for ((partition, to), (low, high)) in targets.iter().zip(ends) {
+            if !(low..=high).contains(to) {
+                let topic = partition.topic.to_string();
+                return Err(SeekError::Range { topic, partition: partition.partition, to: *to, low, high });
+            }
         }
         Ok(targets)
     }
