@@ -11,6 +11,7 @@
 mod boundary;
 mod counts;
 mod e2e;
+mod ground;
 mod host;
 mod json;
 mod languages;

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
 
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
         kafka::{Kafka, PARTITIONS},
         summary::{Middle, say},
     },
+    ground::Ground,
     host::Host,
     report::Report,
 };
@@ -66,11 +67,7 @@ pub(crate) struct Start {
 /// # Errors
 /// There is no Kafka or no program, or a run does not come to its end.
 pub(crate) fn run(args: &Args) -> anyhow::Result<Start> {
-    let root = PathBuf::from(".");
-    ensure!(root.join("scripts/services").exists(), "to be started in the project's folder");
-    let module = args.guests.join("identity.wasm").canonicalize().context("no identity.wasm: `just guests`")?;
-    let folder = tempfile::Builder::new().prefix("wasmill-bench.").tempdir().context("no temporary folder")?;
-    let kafka = Kafka::start(&root)?;
+    let Ground { kafka, module, folder } = Ground::new(&args.guests, &[])?;
     kafka.make(&["full", "empty", "to"].map(str::to_owned), PARTITIONS)?;
     fill(&kafka)?;
     let pipeline = |from: &str, number: u32| {

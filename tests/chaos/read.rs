@@ -66,14 +66,20 @@ pub(crate) fn lag(world: &World, group: &str) -> BTreeMap<i32, i64> {
     for partition in 0..PARTITIONS as i32 {
         list.add_partition(&topic, partition);
     }
+    let mut ends = list.clone();
+    ends.set_all_offsets(Offset::End).expect("an offset");
     let wait = Duration::from_secs(10);
-    let Ok(committed) = consumer.committed_offsets(list, wait) else { return BTreeMap::from([(-1, -1)]) };
+    let answers = (consumer.committed_offsets(list, wait), consumer.offsets_for_times(ends, wait));
+    let (Ok(committed), Ok(ends)) = answers else { return BTreeMap::from([(-1, -1)]) };
+    let number = |list: &TopicPartitionList, partition| match list.find_partition(&topic, partition)?.offset() {
+        Offset::Offset(number) => Some(number),
+        _ => None,
+    };
     let mut lags = BTreeMap::new();
-    for element in committed.elements() {
-        let end = consumer.fetch_watermarks(&topic, element.partition(), wait).map_or(i64::MAX, |(_, end)| end);
-        let done = if let Offset::Offset(done) = element.offset() { done } else { 0 };
+    for partition in 0..PARTITIONS as i32 {
+        let (done, end) = (number(&committed, partition).unwrap_or(0), number(&ends, partition).unwrap_or(i64::MAX));
         if done < end {
-            lags.insert(element.partition(), end - done);
+            lags.insert(partition, end - done);
         }
     }
     lags

@@ -9,7 +9,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, ensure};
 use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
     producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer},
@@ -21,6 +20,7 @@ use crate::{
         process::{cpu_seconds, peak_mib},
         summary::{Middle, say},
     },
+    ground::Ground,
     host::Host,
     report::Report,
 };
@@ -110,11 +110,7 @@ pub(crate) struct Scale {
 /// # Errors
 /// There is no Kafka or no program, or a run does not come to its end.
 pub(crate) fn run(args: &Args) -> anyhow::Result<Scale> {
-    let root = PathBuf::from(".");
-    ensure!(root.join("scripts/services").exists(), "to be started in the project's folder");
-    let module = args.guests.join("identity.wasm").canonicalize().context("no identity.wasm: `just guests`")?;
-    let folder = tempfile::Builder::new().prefix("wasmill-bench.").tempdir().context("no temporary folder")?;
-    let kafka = Kafka::start(&root)?;
+    let Ground { kafka, module, folder } = Ground::new(&args.guests, &[])?;
     let mut lines: Vec<Line> = args.cells().into_iter().map(|cell| Line { cell, samples: Vec::new() }).collect();
     let mut runs = 0;
     // The first round is not counted: the broker compiles its code while it runs.

@@ -22,6 +22,7 @@ use crate::{
         summary::{Middle, say},
         workload::{Codec, Content},
     },
+    ground::Ground,
     host::Host,
     report::Report,
 };
@@ -91,11 +92,7 @@ pub(crate) struct Sinks {
 /// # Errors
 /// A server or a program is missing, or a run does not come to its end with every record at its place.
 pub(crate) fn run(args: &Args) -> anyhow::Result<Sinks> {
-    let root = PathBuf::from(".");
-    ensure!(root.join("scripts/services").exists(), "to be started in the project's folder");
-    let module = args.guests.join("identity.wasm").canonicalize().context("no identity.wasm: `just guests`")?;
-    let folder = tempfile::Builder::new().prefix("wasmill-bench.").tempdir().context("no temporary folder")?;
-    let kafka = Kafka::start_with(&root, &["elasticsearch", "redis"])?;
+    let Ground { kafka, module, folder } = Ground::new(&args.guests, &["elasticsearch", "redis"])?;
     let mut lines: Vec<Line> = args.sinks.iter().map(|sink| Line { sink: *sink, samples: Vec::new() }).collect();
     let mut number = 0;
     // The first round is not counted: the servers warm up.

@@ -15,12 +15,7 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 
-use crate::{
-    e2e::{kafka::Kafka, summary::say},
-    host::Host,
-    measure::Spread,
-    report::Report,
-};
+use crate::{e2e::summary::say, ground::Ground, host::Host, measure::Spread, report::Report};
 use load::{Found, Load};
 
 const PIPELINE: &str = "bench";
@@ -96,12 +91,8 @@ pub(crate) struct Swap {
 /// # Errors
 /// There is no Kafka or no program, or a swap is refused.
 pub(crate) fn run(args: &Args) -> anyhow::Result<Swap> {
-    let root = PathBuf::from(".");
-    ensure!(root.join("scripts/services").exists(), "to be started in the project's folder");
-    let file = args.guests.join("identity.wasm");
-    let module = std::fs::read(&file).with_context(|| format!("{}: `just guests`", file.display()))?;
-    let folder = tempfile::Builder::new().prefix("wasmill-bench.").tempdir().context("no temporary folder")?;
-    let kafka = Kafka::start(&root)?;
+    let Ground { kafka, module: file, folder } = Ground::new(&args.guests, &[])?;
+    let module = std::fs::read(&file).with_context(|| file.display().to_string())?;
     let (from, to) = ("swap-in".to_owned(), "swap-out".to_owned());
     kafka.create(&[from.clone(), to.clone()])?;
     let yaml = format!(
@@ -110,7 +101,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Swap> {
          module: {{ ref: \"file:{}\", config: {{ copy: true }} }}\n\
          routes: {{ out: [out] }}\nsinks: {{ out: {{ kafka: {{ topic: {to} }} }} }}\n",
         kafka.brokers,
-        file.canonicalize()?.display()
+        file.display()
     );
     let mut host = Host::start(&[(PIPELINE.into(), yaml)], folder.path())?;
     let load = Load::new(&kafka, &from, args.size as usize, args.rate)?;

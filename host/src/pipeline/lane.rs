@@ -46,6 +46,10 @@ const IDLE_WAIT: Duration = Duration::from_millis(20);
 /// Wait while the sinks have no room, or nothing is to be read.
 const BUSY_WAIT: Duration = Duration::from_millis(1);
 
+/// A sink without room is looked at after this part of the time since it last settled something: one that is slow does not
+/// have its lane come round a thousand times a second.
+const PART_OF_WAIT: u32 = 4;
+
 /// How long what is in flight of a revoked partition may take to be delivered. Beyond half of the session timeout the
 /// group would take the partition away; it is then delivered again by its next owner.
 const REVOKE_DEADLINE: Duration = Duration::from_secs(20);
@@ -166,7 +170,8 @@ impl<'a> Lane<'a> {
             self.gap.wait(|| self.shared.wait(IDLE_WAIT));
         } else if !room {
             if !self.work_ahead()? {
-                self.gap.wait(|| self.shared.wait(BUSY_WAIT));
+                let wait = self.flight.stuck_for().unwrap_or_default() / PART_OF_WAIT;
+                self.gap.wait(|| self.shared.wait(wait.clamp(BUSY_WAIT, IDLE_WAIT)));
             }
         } else if let Some(held) = self.held.take_if(|held| held.until <= Instant::now()) {
             self.work(held.work, held.attempt, Some(held.since))?;
