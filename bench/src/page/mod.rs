@@ -6,6 +6,7 @@
 
 mod chart;
 mod cost;
+mod goals;
 
 use std::{
     collections::BTreeMap,
@@ -69,6 +70,7 @@ pub(crate) fn run(args: &Args, results: &Path) -> anyhow::Result<()> {
     let charts = args.page.with_extension("");
     fs::create_dir_all(&charts).with_context(|| format!("{} cannot be made", charts.display()))?;
     let mut page = INTRODUCTION.trim_end().to_owned();
+    write!(page, "\n\n## What we want to reach\n\n{}\n", goals::table(results)?)?;
     let mut writer = Writer { page: &mut page, results, charts: &charts };
     writer.sections("e2e", chart::of)?;
     writer.sections("boundary", |_: &Boundary| vec![])?;
