@@ -121,7 +121,7 @@ fn committed(host: &Host, example: &Example, from: &Topic) -> u64 {
 #[test]
 fn each_event_once_with_its_item_and_counted_over_kills() {
     const RECORDS: usize = 30_000;
-    const KILLS: u64 = 3;
+    const KILLS: usize = 3;
     let from = Topic::new("events");
     let mut keys = Keys::new("tracking");
     fill(&mut keys);
@@ -129,15 +129,20 @@ fn each_event_once_with_its_item_and_counted_over_kills() {
     let tracking = example(&from, &services().redis, &keys.prefix);
     let mut host = tracking.run();
     let mut begins = Vec::new();
-    std::thread::scope(|scope| {
-        scope.spawn(|| from.write(0, model.records.iter().cloned()));
-        for kill in 1..=KILLS {
-            wait_until("records", || committed(&host, &tracking, &from) > kill * RECORDS as u64 / (KILLS + 2));
-            host.kill();
-            begins.push(from.committed(&format!("wasmill.{}", tracking.name)));
-            host.restart();
-        }
-    });
+    // The last part is for the host that nobody kills.
+    let parts = model.records.chunks(RECORDS / (KILLS + 1));
+    for (part, records) in parts.enumerate() {
+        let begin = (part * records.len()) as u64;
+        std::thread::scope(|scope| {
+            scope.spawn(|| from.write(begin, records.iter().cloned()));
+            if part < KILLS {
+                wait_until("records", || committed(&host, &tracking, &from) > begin);
+                host.kill();
+                begins.push(from.committed(&format!("wasmill.{}", tracking.name)));
+                host.restart();
+            }
+        });
+    }
     wait_until("the records", || committed(&host, &tracking, &from) == RECORDS as u64);
     let came = model.compare(&enriched(&from).read_all());
     // A kill brings again what lay above the group's offset, and no more than that.
