@@ -45,7 +45,8 @@ END
 }
 
 # Where it stands in the binlog it keeps in the database, so a restart goes on where it was. Its port answers `/ping`
-# and tells its metrics.
+# and tells its metrics. Its producer is not idempotent: one that meets a topic which is being made can be refused for the
+# order of its sequence numbers ever after (OUT_OF_ORDER_SEQUENCE_NUMBER). One request at a time keeps the order.
 start_maxwell() { # DIR PORT
     local dir=$1 port=$2 home=$SERVICES_HOME/maxwell-$MAXWELL_VERSION
     { [ -s "$dir/kafka.port" ] && [ -s "$dir/mariadb.port" ]; } || die "maxwell needs kafka and mariadb beside it"
@@ -60,6 +61,8 @@ password=maxwell
 producer=kafka
 kafka.bootstrap.servers=127.0.0.1:$(cat "$dir/kafka.port")
 kafka.acks=all
+kafka.enable.idempotence=false
+kafka.max.in.flight.requests.per.connection=1
 kafka.linger.ms=5
 kafka_topic=maxwell-%{database}
 ddl_kafka_topic=maxwell-ddl
