@@ -41,6 +41,10 @@ guests:
     cp target/guests/log-clean.wasm host/modules/log-clean-1.wasm
     cp target/guests/log-clean-2.wasm host/modules/log-clean-2.wasm
 
+# pack the SDKs as their registries want them, and build from what was packed; nothing is published
+publish-dry-run:
+    scripts/publish.sh
+
 # write golden files anew: read their diff before you commit it
 golden:
     UPDATE_GOLDEN=1 cargo test --release --workspace --locked --lib --test openapi --test contract --test conformance
