@@ -358,7 +358,11 @@ fn row(goal: &Goal, results: &Results) -> Vec<String> {
 }
 
 fn rounded(figure: f64) -> String {
-    if figure.abs() < 10.0 { format!("{figure:.2}") } else { format!("{figure:.1}") }
+    match figure {
+        0.0 => "0".into(),
+        ..10.0 => format!("{figure:.2}"),
+        _ => format!("{figure:.1}"),
+    }
 }
 
 #[cfg(test)]

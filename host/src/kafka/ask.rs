@@ -1,10 +1,10 @@
-//! Questions about offsets, for many partitions at once. An answer that names an error for one of them is no answer: it is
-//! asked again while that may pass, as right after a topic was made, or while its leader moves.
+//! Questions about offsets, for many partitions at once. An answer that names an error for one of them is no answer: it
+//! is asked again while that may pass, as right after a topic was made, or while its leader moves.
 //!
 //! librdkafka's own question for both ends of a partition, `rd_kafka_query_watermark_offsets`, is not used. It sends one
-//! request for each end; where the first is refused and the second one's answer is there already, it takes the end for the
-//! beginning as well, and says that all is well (rdkafka.c, `rd_kafka_query_wmark_offsets_resp_cb`): all records of the
-//! partition would be skipped.
+//! request for each end; where the first is refused and the second one's answer is there already, it takes the end for
+//! the beginning as well, and says that all is well (rdkafka.c, `rd_kafka_query_wmark_offsets_resp_cb`): all records of
+//! the partition would be skipped.
 
 use std::time::{Duration, Instant};
 
@@ -35,7 +35,8 @@ pub(super) fn committed<C: ConsumerContext>(
     patiently("ask for committed offsets", partitions, Offset::Invalid, patience, ask)
 }
 
-/// Offsets of the records that `at` names, in the order of `partitions`; none where there is no record that late.
+/// Offsets of the records that `at` names, in the order of `partitions`; of the one to come where there is no record that
+/// late.
 ///
 /// # Errors
 /// As [`committed`].
@@ -44,15 +45,18 @@ pub(super) fn offsets<C: ConsumerContext>(
     partitions: &[Partition],
     at: StartAt,
     patience: Duration,
-) -> Result<Vec<Option<i64>>, KafkaError> {
+) -> Result<Vec<i64>, KafkaError> {
+    const CALL: &str = "ask for offsets";
+    let ask = |at| patiently(CALL, partitions, at, patience, |list, left| client.offsets_for_times(list, left));
     // As the protocol has it (KIP-79): -2 for the first one, -1 for the one to come.
-    let at = match at {
+    let found = ask(match at {
         StartAt::Earliest => Offset::Beginning,
         StartAt::Latest => Offset::End,
         StartAt::Time(time) => Offset::Offset(time),
-    };
-    let ask = |list, left| client.offsets_for_times(list, left);
-    patiently("ask for offsets", partitions, at, patience, ask)
+    })?;
+    let ends = if found.contains(&None) { ask(Offset::End)? } else { vec![None; found.len()] };
+    let offsets = found.into_iter().zip(ends).map(|(found, end)| found.or(end));
+    offsets.collect::<Option<_>>().ok_or_else(|| KafkaError::new(CALL, "a partition has no end"))
 }
 
 /// Offset of the oldest record that is there, and of the next one to come.
@@ -66,8 +70,7 @@ pub(super) fn ends<C: ConsumerContext>(
 ) -> Result<Vec<(i64, i64)>, KafkaError> {
     let low = offsets(client, partitions, StartAt::Earliest, patience)?;
     let high = offsets(client, partitions, StartAt::Latest, patience)?;
-    let both = low.into_iter().zip(high).map(|(low, high)| Some((low?, high?)));
-    both.collect::<Option<_>>().ok_or_else(|| KafkaError::new("ask for offsets", "a partition has no end"))
+    Ok(low.into_iter().zip(high).collect())
 }
 
 fn patiently(

@@ -331,18 +331,8 @@ impl Consumer {
             // librdkafka asks when it fetches.
             return Ok(Vec::new());
         }
-        let found = ask::offsets(&self.client, &partitions, start, QUESTION_TIMEOUT)?;
-        let (there, late): (Vec<_>, Vec<_>) =
-            partitions.into_iter().zip(found).partition(|(_, offset)| offset.is_some());
-        // Where there is no record that late: what comes from now on.
-        let late: Vec<Partition> = late.into_iter().map(|(partition, _)| partition).collect();
-        let ends = ask::offsets(&self.client, &late, StartAt::Latest, QUESTION_TIMEOUT)?;
-        let all = there.into_iter().chain(late.into_iter().zip(ends));
-        let begin = |(partition, offset): (Partition, Option<i64>)| {
-            let offset = offset.ok_or_else(|| KafkaError::new("ask for offsets", format!("{partition:?} has no end")));
-            Ok((partition, offset?))
-        };
-        all.map(begin).collect()
+        let begins = ask::offsets(&self.client, &partitions, start, QUESTION_TIMEOUT)?;
+        Ok(partitions.into_iter().zip(begins).collect())
     }
 
     fn take_up(&self, list: &TopicPartitionList) -> Result<(), KafkaError> {

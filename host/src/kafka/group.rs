@@ -193,8 +193,8 @@ impl ConsumerContext for Context {
     }
 }
 
-/// Without what librdkafka counts in it (`(after 2ms in state CONNECT, 3 identical error(s) suppressed)`): the same trouble
-/// has the same words each time.
+/// Without what librdkafka counts in it (`(after 2ms in state CONNECT, 3 identical error(s) suppressed)`): the same
+/// trouble has the same words each time.
 fn steady(reason: &str) -> &str {
     reason.strip_suffix(')').and_then(|reason| reason.rsplit_once(" (after ")).map_or(reason, |(words, _)| words)
 }

@@ -79,13 +79,12 @@ impl Offsets {
         ask::ends(&self.client, partitions, TIMEOUT)
     }
 
-    /// Offsets of the first records that are not older than `time`, in milliseconds since the Unix epoch; none where
-    /// there is no such record.
+    /// Offsets of the records that `at` names; of the one to come where there is no record that late.
     ///
     /// # Errors
     /// The brokers did not answer.
-    pub fn at(&self, partitions: &[Partition], time: i64) -> Result<Vec<Option<i64>>, KafkaError> {
-        ask::offsets(&self.client, partitions, StartAt::Time(time), TIMEOUT)
+    pub fn at(&self, partitions: &[Partition], at: StartAt) -> Result<Vec<i64>, KafkaError> {
+        ask::offsets(&self.client, partitions, at, TIMEOUT)
     }
 
     /// Who is in the group now.

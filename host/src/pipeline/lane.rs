@@ -46,7 +46,7 @@ const IDLE_WAIT: Duration = Duration::from_millis(20);
 /// Wait while the sinks have no room, or nothing is to be read.
 const BUSY_WAIT: Duration = Duration::from_millis(1);
 
-/// A sink without room is looked at after this part of the time since it last settled something: one that is slow does not
+/// Sinks without room are looked at after this part of the time since one last settled something: a slow one does not
 /// have its lane come round a thousand times a second.
 const PART_OF_WAIT: u32 = 4;
 

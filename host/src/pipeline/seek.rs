@@ -12,7 +12,7 @@ use thiserror::Error;
 use super::build::settings;
 use crate::{
     config,
-    kafka::{KafkaError, Member, Offsets, Partition},
+    kafka::{KafkaError, Member, Offsets, Partition, StartAt},
 };
 
 /// How long a group may take to be empty once our members have left it. A static member (KIP-345) does not leave: it is
@@ -157,19 +157,14 @@ impl Group {
     }
 
     fn targets(&self, to: &SeekTo) -> Result<Vec<(Partition, i64)>, SeekError> {
-        if let SeekTo::Places(places) = to {
-            return self.places(places);
-        }
         let at = match to {
-            SeekTo::Time(time) => self.offsets.at(&self.partitions, *time)?,
-            _ => vec![None; self.partitions.len()],
+            SeekTo::Places(places) => return self.places(places),
+            SeekTo::Earliest => StartAt::Earliest,
+            SeekTo::Latest => StartAt::Latest,
+            SeekTo::Time(time) => StartAt::Time(*time),
         };
-        let ends = self.offsets.ends(&self.partitions)?;
-        let targets = self.partitions.iter().zip(at.into_iter().zip(ends)).map(|(partition, (at, (low, high)))| {
-            let end = if matches!(to, SeekTo::Earliest) { low } else { high };
-            (partition.clone(), at.unwrap_or(end))
-        });
-        Ok(targets.collect())
+        let targets = self.offsets.at(&self.partitions, at)?;
+        Ok(self.partitions.iter().cloned().zip(targets).collect())
     }
 
     fn places(&self, places: &Places) -> Result<Vec<(Partition, i64)>, SeekError> {

@@ -28,7 +28,8 @@ use crate::{
     output::{Op, Record},
 };
 
-/// Bytes of keys and values that may wait for their report; records: [`Way::records_in_flight_max`]. The producer holds a copy of each, the lane the record that it came from.
+/// Bytes of keys and values that may wait for their report; records: [`Way::records_in_flight_max`]. The producer holds a
+/// copy of each, the lane the record that it came from.
 const BYTES_IN_FLIGHT_MAX: usize = 16 << 20;
 
 /// How long to wait for room when librdkafka's own queue is full, which the bounds above keep from happening.

@@ -11,7 +11,7 @@ use rdkafka::{
 use super::*;
 
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Records in each of two partitions, a second after one another.
+/// Records in each of two partitions, with a second between their timestamps.
 const EACH: i64 = 5;
 
 type Cluster = MockCluster<'static, DefaultProducerContext>;
@@ -55,6 +55,14 @@ fn what_is_refused_for_a_while_is_asked_again() {
             assert_eq!(ends, [(0, EACH), (0, EACH)], "{refusal:?}, {times} times");
         }
     }
+}
+
+// The mock cluster finds no record by its time: that is for the end-to-end tests.
+#[test]
+fn a_time_behind_the_last_record_means_the_one_to_come() {
+    let (_cluster, client, partitions) = cluster();
+    let behind = offsets(&client, &partitions, StartAt::Time(EACH * 1000), PATIENCE).unwrap();
+    assert_eq!(behind, [EACH; 2]);
 }
 
 #[test]
