@@ -5,6 +5,14 @@ use std::{fs, process::Command};
 /// Cargo's lock file: which wasmtime this program has inside.
 const LOCK: &str = include_str!("../../Cargo.lock");
 
+/// Whether it is so, and the switch for it.
+const SHARES: &str = "/proc/sys/kernel/sched_autogroup_enabled";
+
+/// What to do about it.
+pub(crate) const SESSIONS_SHARE: &str = "each session has a share of the processors (kernel.sched_autogroup_enabled=1): \
+    a broker takes its share from the host's whatever it has to do, and the saved results are of a machine without: \
+    `sysctl kernel.sched_autogroup_enabled=0`, and 1 afterwards";
+
 /// The machine, as far as it bears on speed. No name of it: files of results are public.
 #[derive(Debug, serde::Serialize)]
 pub(crate) struct Machine {
@@ -14,6 +22,8 @@ pub(crate) struct Machine {
     kernel: String,
     /// Whether the kernel says that it runs under a hypervisor.
     virtual_machine: bool,
+    /// Whether each session has a share of the processors of its own (`man sched`): a low priority holds within it only.
+    pub(crate) sessions_share: bool,
     /// Load average of the last minute, before the measurement: above 1 it was not alone.
     load: f64,
 }
@@ -42,6 +52,7 @@ impl Machine {
             memory_mib: memory.unwrap_or_default() >> 10,
             kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
             virtual_machine: field(&cpu, "flags").split(' ').any(|flag| flag == "hypervisor"),
+            sessions_share: read(SHARES).trim() == "1",
             load: read("/proc/loadavg").split(' ').next().and_then(|load| load.parse().ok()).unwrap_or_default(),
         }
     }

@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context as _;
 use comfy_table::{CellAlignment, Table, presets};
 
-use crate::machine::{Build, Machine};
+use crate::machine::{self, Build, Machine};
 
 /// Where the figures go.
 #[derive(Debug, clap::Args)]
@@ -62,6 +62,9 @@ pub(crate) fn publish<R: Report>(
 ) -> anyhow::Result<()> {
     // The load that is told is that of others.
     let machine = Machine::here();
+    if machine.sessions_share {
+        writeln!(io::stderr().lock(), "{}", machine::SESSIONS_SHARE)?;
+    }
     let report = &measure()?;
     let date = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
     let file = File { bench, date, machine, build: Build::this(), report };

@@ -12,7 +12,9 @@
 mod support;
 
 use std::{
+    io::{BufRead as _, BufReader},
     path::PathBuf,
+    process::{Command, Stdio},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -336,4 +338,34 @@ fn a_fire_that_misbehaves_ends_its_own_call() {
     assert_eq!(fired("reject").expect("an output").rejects[0].row, 0);
     let tombstone = fired("tombstone").expect("an output");
     assert_eq!((tombstone.rows.as_slice(), tombstone.values), (&[0][..], None), "the row's own null is kept");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_compiler_gives_way_and_ends_with_its_host() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pipe = folder.path().join("component");
+    // It waits there for a component that never comes.
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+    let script = r#""$0" compile-worker "$1" "$1.code" 1000000000 60 & echo $!; wait"#;
+    let mut parent = Command::new("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_wasmill")])
+        .arg(&pipe)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a shell");
+    let mut pid = String::new();
+    BufReader::new(parent.stdout.take().expect("a pipe")).read_line(&mut pid).expect("a line");
+    let pid = pid.trim();
+    // Fields behind the name, which is in brackets (`man proc_pid_stat`): state, parent, group, session; nice.
+    let stat = || {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let fields: Vec<String> = text.rsplit_once(") ")?.1.split(' ').map(str::to_owned).collect();
+        (fields[0] != "Z").then(|| (fields[3].clone(), fields[16].clone()))
+    };
+    let given_way = (pid.to_owned(), "19".to_owned());
+    support::wait_until("its session and priority", || stat().expect("it runs") == given_way);
+    parent.kill().expect("a child");
+    parent.wait().expect("a child");
+    support::wait_until("its end", || stat().is_none());
 }

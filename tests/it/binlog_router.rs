@@ -121,4 +121,5 @@ fn at_full_speed_it_takes_little_memory() {
         host.through(&router.name) == RECORDS
     });
     assert!(most <= MEMORY_MAX, "{} MiB", most >> 20);
+    assert!(!host.may_have_huge_pages());
 }

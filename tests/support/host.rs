@@ -153,6 +153,12 @@ impl Host {
         pages * 4096
     }
 
+    /// Whether the kernel may give it pages of 2 MiB (`man proc_pid_status`).
+    pub fn may_have_huge_pages(&self) -> bool {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a running host");
+        text.lines().find_map(|line| line.strip_prefix("THP_enabled:")).expect("Linux 5.0").trim() != "0"
+    }
+
     /// What the host wrote to its log.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()

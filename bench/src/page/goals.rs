@@ -178,14 +178,14 @@ const GOALS: [Goal; 27] = [
         bound: Bound::AtMost(1.0),
         unit: " ms",
         measured: |all| all.get("swap")?["gaps"]["gap"]["p99_ms"].as_f64(),
-        why: "the machine has no processor to spare: between two batches of one release it is several ms as well",
+        why: "no processor is to spare: without a swap, a moment at random falls into a gap as long (below)",
     },
     Goal {
         what: "gap at a swap, p99, at a steady rate",
         bound: Bound::AtMost(1.0),
         unit: " ms",
         measured: |all| all.get("swap-steady")?["gaps"]["gap"]["p99_ms"].as_f64(),
-        why: "another thread has the processor",
+        why: "the lane waits for a processor, as it does without a swap: a moment at random falls into a gap as long (below)",
     },
     Goal {
         what: "records lost or doubled by swaps under full load",
@@ -201,7 +201,7 @@ const GOALS: [Goal; 27] = [
         bound: Bound::AtLeast(0.9),
         unit: "x",
         measured: |all| Some(all.get("swap")?["rate_compiling"].as_f64()? / all.get("swap")?["rate_between"].as_f64()?),
-        why: "on two cores the compiler has what broker, writer and host leave, and each upload is a request to the host",
+        why: "on two cores the compiler has what broker, writer and host leave",
     },
     Goal {
         what: "CPU per record of 100 pipelines, of one with the same traffic",

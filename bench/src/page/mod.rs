@@ -53,6 +53,8 @@ struct Machine {
     cpu: String,
     cores: usize,
     load: f64,
+    #[serde(default)]
+    sessions_share: bool,
 }
 
 #[derive(Debug, serde::Deserialize)]
@@ -171,10 +173,12 @@ fn title(series: &str) -> String {
 }
 
 fn origin<R>(saved: &Saved<R>, file: &Path) -> String {
-    let Saved { date, machine: Machine { cpu, cores, load }, build: Build { commit, rustc, wasmtime }, .. } = saved;
+    let Saved { date, machine, build: Build { commit, rustc, wasmtime }, .. } = saved;
+    let Machine { cpu, cores, load, sessions_share } = machine;
+    let shares = if *sessions_share { ", each session with a share of its own" } else { "" };
     let file = file.file_name().unwrap_or_default().to_string_lossy();
     format!(
-        "{date}, commit {commit}, {cpu} with {cores} cores, load {load} from others before the run; {rustc}; wasmtime \
+        "{date}, commit {commit}, {cpu} with {cores} cores, load {load} from others before the run{shares}; {rustc}; wasmtime \
          {wasmtime}. Every run: `bench/results/{file}`."
     )
 }

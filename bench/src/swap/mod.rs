@@ -64,6 +64,8 @@ struct Gaps {
     gap: Quantiles,
     /// Between two batches of one release.
     ordinary: Quantiles,
+    /// Of those, the ones that a moment at random belongs to: what swaps that take no time would find.
+    by_chance: Quantiles,
 }
 
 /// Everything that was measured.
@@ -226,6 +228,7 @@ impl Report for Swap {
             quantiles("the swap itself in a lane", &self.gaps.swap),
             quantiles("gap between the last batch of a release and the first of the next", &self.gaps.gap),
             quantiles("gap between two batches of one release", &self.gaps.ordinary),
+            quantiles("the same, as met by a moment at random", &self.gaps.by_chance),
             row("records/s between swaps", format!("{:.0}", self.rate_between)),
             row("records/s while compiling", format!("{:.0} (dip {dip:.1} %)", self.rate_compiling)),
             row("upload, ms, median (p90)", format!("{:.1} ({:.1})", self.upload_ms.p50, self.upload_ms.p90)),

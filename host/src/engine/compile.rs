@@ -101,10 +101,11 @@ fn explain(status: ExitStatus, words: &Path, memory: u64) -> String {
 /// What is wrong with the component, for the parent to pass on.
 pub fn compile_worker(input: &Path, output: &Path, memory: u64, cpu_seconds: u64) -> Result<(), String> {
     let limit = |what, value| setrlimit(what, Rlimit { current: Some(value), maximum: Some(value) });
+    end_with_parent().map_err(|error| format!("cannot be ended with its host: {error}"))?;
     limit(Resource::As, memory).map_err(|error| format!("cannot limit memory: {error}"))?;
     limit(Resource::Cpu, cpu_seconds).map_err(|error| format!("cannot limit CPU time: {error}"))?;
     limit(Resource::Core, 0).map_err(|error| format!("cannot limit core dumps: {error}"))?;
-    nice(19).map_err(|error| format!("cannot lower the priority: {error}"))?;
+    give_way().map_err(|error| format!("cannot lower the priority: {error}"))?;
     let component = fs::read(input).map_err(|error| format!("cannot read the component: {error}"))?;
     let mut config = config();
     // Only the compiler is used: a reservation for guests would not fit into the limit.
@@ -112,4 +113,22 @@ pub fn compile_worker(input: &Path, output: &Path, memory: u64, cpu_seconds: u64
     let engine = wasmtime::Engine::new(&config).map_err(|error| format!("{error:#}"))?;
     let code = engine.precompile_component(&component).map_err(|error| format!("{error:#}"))?;
     fs::write(output, code).map_err(|error| format!("cannot write the code: {error}"))
+}
+
+/// Leaves the processor to everybody else. Where each session has a share of its own, a priority holds within it only: the
+/// compiler gets a session, and a small share (`man sched`, autogroup).
+fn give_way() -> rustix::io::Result<()> {
+    #[cfg(target_os = "linux")]
+    if rustix::process::setsid().is_ok() {
+        // There is no such file where sessions have no shares.
+        fs::write("/proc/self/autogroup", "19").ok();
+    }
+    nice(19).map(drop)
+}
+
+/// Nobody wants the code of a host that was killed.
+fn end_with_parent() -> rustix::io::Result<()> {
+    #[cfg(target_os = "linux")]
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+    Ok(())
 }

@@ -57,15 +57,34 @@ impl Histogram {
     /// The duration that a share of the noted ones stays at or below, as the upper end of its bucket; `None` where
     /// nothing was noted. `quantile` in 0..=1.
     pub fn quantile(&self, quantile: f64) -> Option<Duration> {
-        let counts: Vec<u64> = self.buckets.iter().map(|bucket| bucket.load(Relaxed)).collect();
-        let total: u64 = counts.iter().sum();
-        let wanted = ((total as f64 * quantile).ceil() as u64).clamp(1, total.max(1));
-        let mut seen = 0;
-        let index = counts.iter().position(|count| {
-            seen += count;
-            seen >= wanted
-        })?;
-        Some(Duration::from_nanos(upper(index)))
+        self.weighed(quantile, |_| 1.0)
+    }
+
+    /// The same of those that a moment at random falls into: long ones are met more often than short ones. Each begins
+    /// after `before`, which belongs to it.
+    pub fn quantile_met(&self, quantile: f64, before: Duration) -> Option<Duration> {
+        self.weighed(quantile, |index| before.as_nanos() as f64 + upper(index) as f64)
+    }
+
+    /// Where nothing was noted: `None`.
+    pub fn mean(&self) -> Option<Duration> {
+        let count: u64 = self.buckets.iter().map(|bucket| bucket.load(Relaxed)).sum();
+        Some(Duration::from_nanos(self.sum.load(Relaxed).checked_div(count)?))
+    }
+
+    fn weighed(&self, quantile: f64, weight: impl Fn(usize) -> f64) -> Option<Duration> {
+        let of = |(index, bucket): (usize, &AtomicU64)| bucket.load(Relaxed) as f64 * weight(index);
+        let weights: Vec<f64> = self.buckets.iter().enumerate().map(of).collect();
+        let wanted = weights.iter().sum::<f64>() * quantile;
+        let (mut seen, mut last) = (0.0, None);
+        for (index, weight) in weights.into_iter().enumerate().filter(|(_, weight)| *weight > 0.0) {
+            seen += weight;
+            last = Some(Duration::from_nanos(upper(index)));
+            if seen >= wanted {
+                break;
+            }
+        }
+        last
     }
 }
 
@@ -93,6 +112,23 @@ mod tests {
             let found = histogram.quantile(quantile).expect("noted").as_secs_f64() * 1e6;
             assert!((1.0..1.25).contains(&(found / us)), "{quantile}: {found} us for {us}");
         }
+    }
+
+    #[test]
+    fn a_moment_at_random_falls_into_long_ones_more_often() {
+        let histogram = Histogram::default();
+        assert_eq!((histogram.quantile_met(0.5, Duration::ZERO), histogram.mean()), (None, None));
+        // 990 ms in short ones, and 990 ms in a single long one, which is the last quarter of its doubling.
+        (0..990).for_each(|_| histogram.note(Duration::from_millis(1)));
+        histogram.note(Duration::from_millis(990));
+        assert_eq!(histogram.mean().expect("noted").as_micros(), 1980 * 1000 / 991);
+        let met = |quantile, before| histogram.quantile_met(quantile, before).expect("noted").as_millis();
+        assert!(histogram.quantile(0.99).expect("noted").as_millis() < 2);
+        assert!(met(0.45, Duration::ZERO) < 2);
+        assert!((990..1250).contains(&met(0.6, Duration::ZERO)));
+        // What comes before each is long: the gaps themselves hardly count.
+        assert!(met(0.6, Duration::from_secs(10)) < 2);
+        assert!((990..1250).contains(&met(1.0, Duration::from_secs(10))));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
 };
 
 use super::{controls::Trigger, histogram::Histogram, release::ModuleId};
@@ -82,7 +83,11 @@ pub struct Quantiles {
 
 impl Quantiles {
     fn of(histogram: &Histogram) -> Option<Self> {
-        let ms = |quantile| histogram.quantile(quantile).map(|duration| duration.as_secs_f64() * 1e3);
+        Self::by(|quantile| histogram.quantile(quantile))
+    }
+
+    fn by(quantile: impl Fn(f64) -> Option<Duration>) -> Option<Self> {
+        let ms = |share| quantile(share).map(|duration| duration.as_secs_f64() * 1e3);
         Some(Self { p50_ms: ms(0.5)?, p99_ms: ms(0.99)?, max_ms: ms(1.0)? })
     }
 }
@@ -97,15 +102,21 @@ pub struct SwapGaps {
     pub swap: Quantiles,
     /// From a batch to the next where the release stays: what any gap is made of without a swap.
     pub ordinary: Option<Quantiles>,
+    /// Of those gaps, the ones that a moment at random belongs to: what `gap` would be if a swap took no time at all,
+    /// since it comes more often in a long gap than in a short one.
+    pub by_chance: Option<Quantiles>,
 }
 
 impl SwapGaps {
     pub(super) fn of(counters: &Counters) -> Option<Self> {
+        // A release that becomes live while the module works is taken up in the gap behind.
+        let batch = counters.batch_time.mean().unwrap_or_default();
         Some(Self {
             swaps: counters.swap_time.snapshot().count,
             gap: Quantiles::of(&counters.swap_gap),
             swap: Quantiles::of(&counters.swap_time)?,
             ordinary: Quantiles::of(&counters.batch_gap),
+            by_chance: Quantiles::by(|quantile| counters.batch_gap.quantile_met(quantile, batch)),
         })
     }
 }
