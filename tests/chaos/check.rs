@@ -60,7 +60,10 @@ pub(crate) struct Row {
 
 /// All that went in.
 pub(crate) struct Truth {
+    /// By number.
     rows: Vec<Row>,
+    /// Further offsets of rows that are in the input more than once. What comes of each has to be there.
+    again: HashMap<u64, Vec<i64>>,
 }
 
 impl Truth {
@@ -70,27 +73,43 @@ impl Truth {
     /// That it is not what was written: then nothing can be said of the hosts.
     pub(crate) fn read(world: &World, records: u64) -> Result<Self, String> {
         let mut rows: Vec<Option<Row>> = vec![None; records as usize];
-        let mut wrong = 0;
+        let mut again: HashMap<u64, Vec<i64>> = HashMap::new();
+        let mut wrong = Vec::new();
         read::each(world, &world.topic("in"), |message| {
             let said = read::text(message.payload()).and_then(written);
             let key = read::text(message.key()).and_then(|key| key.parse().ok());
-            let (Some(said), Some(key)) = (said, key) else {
-                wrong += 1;
-                return;
-            };
+            let (Some(said), Some(key)) = (said, key) else { return wrong.push(show(message)) };
+            let (partition, offset) = (message.partition(), message.offset());
             match rows.get_mut(said.number as usize) {
-                Some(row @ None) => {
-                    let (partition, offset) = (message.partition(), message.offset());
-                    *row = Some(Row { partition, offset, key, word: said.word, hash: said.hash });
+                Some(row @ None) => *row = Some(Row { partition, offset, key, word: said.word, hash: said.hash }),
+                // The writer's client may have written it twice when its brokers died; it is two records then.
+                Some(Some(row)) if row.partition == partition && row.hash == said.hash && row.offset != offset => {
+                    again.entry(said.number).or_default().push(offset);
                 }
-                _ => wrong += 1,
+                _ => wrong.push(show(message)),
             }
         });
         let missing = rows.iter().filter(|row| row.is_none()).count();
-        if wrong + missing > 0 {
-            return Err(format!("the input topic itself lost {missing} records and has {wrong} that were not written"));
+        if wrong.len() + missing > 0 {
+            wrong.truncate(5);
+            return Err(format!(
+                "the input topic lost {missing} records, and has some that were not written: {wrong:?}"
+            ));
         }
-        Ok(Self { rows: rows.into_iter().flatten().collect() })
+        Ok(Self { rows: rows.into_iter().flatten().collect(), again })
+    }
+
+    /// How many records the input has beyond those that were written once.
+    pub(crate) fn written_again(&self) -> usize {
+        self.again.values().map(Vec::len).sum()
+    }
+
+    fn times(&self, number: u64) -> u64 {
+        1 + self.again.get(&number).map_or(0, |offsets| offsets.len() as u64)
+    }
+
+    fn offsets(&self, number: u64, row: &Row) -> impl Iterator<Item = i64> {
+        std::iter::once(row.offset).chain(self.again.get(&number).into_iter().flatten().copied())
     }
 
     fn numbered(&self) -> impl Iterator<Item = (u64, &Row)> {
@@ -120,7 +139,7 @@ impl Truth {
         copies: impl Fn(u64, &Row) -> usize,
         mut doubled: impl FnMut(i64),
     ) -> Findings {
-        let expected = self.numbered().map(|(number, row)| copies(number, row) as u64).sum();
+        let expected = self.numbered().map(|(number, row)| self.times(number) * copies(number, row) as u64).sum();
         let mut findings = Findings { what, expected, doubled_allowed, ..Findings::default() };
         let mut seen = vec![[0_u8; 2]; self.rows.len()];
         let mut last: HashMap<(i32, i32), (u64, u32)> = HashMap::new();
@@ -135,9 +154,12 @@ impl Truth {
             }
             let count = &mut seen[number as usize][nth as usize];
             *count = count.saturating_add(1);
-            if *count > 1 {
+            if u64::from(*count) > self.times(number) {
                 findings.doubled += 1;
                 return doubled(message.timestamp().to_millis().unwrap_or(0));
+            }
+            if *count > 1 {
+                return;
             }
             // Of one input partition, in one output partition, firsts come in order.
             let before = last.entry((row.partition, message.partition())).or_default();
@@ -148,9 +170,10 @@ impl Truth {
             *before = (*before).max((number, nth));
         });
         for (number, row) in self.numbered() {
-            let missing = seen[number as usize].iter().take(copies(number, row)).filter(|count| **count == 0).count();
+            let short = |count: &u8| self.times(number).saturating_sub(u64::from(*count));
+            let missing: u64 = seen[number as usize].iter().take(copies(number, row)).map(short).sum();
             if missing > 0 {
-                findings.lost += missing as u64;
+                findings.lost += missing;
                 findings.note(|| format!("lost: number {number}, {}[{}]", row.offset, row.partition));
             }
         }
@@ -178,7 +201,13 @@ impl Truth {
     /// The number, and which of its row's, of the record that stays for each key.
     fn state(&self) -> BTreeMap<u64, (u64, u32)> {
         let mut state = BTreeMap::new();
-        for (number, row) in self.numbered() {
+        // A key is in one partition.
+        let mut all: Vec<(i64, u64, &Row)> = self
+            .numbered()
+            .flat_map(|(number, row)| self.offsets(number, row).map(move |offset| (offset, number, row)))
+            .collect();
+        all.sort_unstable_by_key(|(offset, ..)| *offset);
+        for (_, number, row) in all {
             match (row.word, row.word.copies()) {
                 (Word::Delete, _) => drop(state.remove(&row.key)),
                 (_, 0) => {}
@@ -228,11 +257,13 @@ impl Truth {
         let topic = world.topic("in");
         for partition in 0..PARTITIONS as i32 {
             for (number, row) in self.sampled(partition) {
-                findings.expected += 1;
-                match found.remove(&format!("{topic}-{partition}-{}", row.offset)) {
-                    None => findings.lost += 1,
-                    Some((_, value)) if self.is(number, 0, &plain(&value)) => {}
-                    Some((_, value)) => findings.wrong(|| format!("{}[{partition}]: {value}", row.offset)),
+                for offset in self.offsets(number, row) {
+                    findings.expected += 1;
+                    match found.remove(&format!("{topic}-{partition}-{offset}")) {
+                        None => findings.lost += 1,
+                        Some((_, value)) if self.is(number, 0, &plain(&value)) => {}
+                        Some((_, value)) => findings.wrong(|| format!("{offset}[{partition}]: {value}")),
+                    }
                 }
             }
         }
@@ -256,17 +287,18 @@ impl Truth {
                 };
                 let times = count.entry(number).or_default();
                 *times += 1;
-                if *times > 1 {
+                if *times > self.times(number) {
                     findings.doubled += 1;
-                } else if before > Some(number) {
+                } else if *times == 1 && before > Some(number) {
                     findings.misplaced += 1;
                 }
                 before = before.max(Some(number));
             }
             for (number, _) in self.sampled(partition) {
-                findings.expected += 1;
-                if count.remove(&number).is_none() {
-                    findings.lost += 1;
+                findings.expected += self.times(number);
+                let missing = self.times(number).saturating_sub(count.remove(&number).unwrap_or(0));
+                if missing > 0 {
+                    findings.lost += missing;
                     findings.note(|| format!("lost: number {number}"));
                 }
             }

@@ -23,6 +23,8 @@ pub(crate) struct Report {
     pub(crate) args: Args,
     /// Written to the input topic.
     pub(crate) records: u64,
+    /// How many of them the input topic has beyond once: not by any host, but by the client that wrote them.
+    pub(crate) written_again: usize,
     /// From the first fault to the last.
     pub(crate) striking: Duration,
     pub(crate) struck: Vec<Struck>,
@@ -62,6 +64,10 @@ impl Report {
         }
         self.findings.iter().flat_map(|it| &it.examples).for_each(|it| writeln!(text, "  {it}").expect("written"));
         self.violations.iter().for_each(|it| writeln!(text, "  {it}").expect("written"));
+        if self.written_again > 0 {
+            writeln!(text, "  the input has {} records that its writer's client wrote again", self.written_again)
+                .expect("written");
+        }
         let verdict = if self.good() { "good" } else { "BAD" };
         let (faults, minutes) = (self.struck.len(), self.striking.as_secs_f64() / 60.0);
         write!(
@@ -78,6 +84,7 @@ impl Report {
             "seed": self.args.seed,
             "rate": self.args.rate,
             "records": self.records,
+            "records_written_again_by_the_client": self.written_again,
             "minutes": (self.striking.as_secs_f64() / 6.0).round() / 10.0,
             "faults": self.struck.len(),
             "faults_by_kind": self.kinds(),

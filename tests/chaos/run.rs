@@ -64,18 +64,18 @@ pub(crate) fn run(args: &Args) -> Report {
     eprintln!("{:>6.1} s  all is through; the hosts end", begin.elapsed().as_secs_f64());
     log.violations.extend(farewell(&world));
     eprintln!("{:>6.1} s  looking at what is there", begin.elapsed().as_secs_f64());
-    let (findings, doubles) = match Truth::read(&world, records) {
-        Ok(truth) => look(&world, &truth, &log.struck),
+    let (written_again, (findings, doubles)) = match Truth::read(&world, records) {
+        Ok(truth) => (truth.written_again(), look(&world, &truth, &log.struck)),
         Err(reason) => {
             log.violations.push(reason);
-            (Vec::new(), BTreeMap::new())
+            (0, (Vec::new(), BTreeMap::new()))
         }
     };
     let Log { struck, violations } = log;
     if !violations.is_empty() {
         keep_logs(&world);
     }
-    Report { args: args.clone(), records, striking, struck, violations, findings, doubles }
+    Report { args: args.clone(), records, written_again, striking, struck, violations, findings, doubles }
 }
 
 /// Lets faults strike, some at a time, none on a target that is struck.
