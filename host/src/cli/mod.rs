@@ -36,7 +36,7 @@ pub fn main() -> ExitCode {
 }
 
 /// Has memory come in pages of 4 KiB. The allocator's arena lies in one piece that the kernel may fill with pages of
-/// 2 MiB, whole ones for a few bytes: a host at rest held 57 MiB in place of 33, for no less CPU than the runs of a bench
+/// 2 MiB, whole ones for a few bytes: a host at rest held 57 MiB in place of 30, for no less CPU than the runs of a bench
 /// differ by (ADR 0008). The allocator does not ask for them (`no_thp`); this is for kernels that give them unasked.
 fn small_pages() {
     // Where it is refused, memory is all that is lost.
