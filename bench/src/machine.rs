@@ -5,12 +5,12 @@ use std::{fs, process::Command};
 /// Cargo's lock file: which wasmtime this program has inside.
 const LOCK: &str = include_str!("../../Cargo.lock");
 
-/// Whether it is so, and the switch for it.
+/// Where the kernel says whether sessions have shares, and where that is switched.
 const SHARES: &str = "/proc/sys/kernel/sched_autogroup_enabled";
 
-/// What to do about it.
+/// What that does to figures, and what to do about it.
 pub(crate) const SESSIONS_SHARE: &str = "each session has a share of the processors (kernel.sched_autogroup_enabled=1): \
-    a broker takes its share from the host's whatever it has to do, and the saved results are of a machine without: \
+    a broker takes its share from the host's whatever it has to do; to measure as in a container: \
     `sysctl kernel.sched_autogroup_enabled=0`, and 1 afterwards";
 
 /// The machine, as far as it bears on speed. No name of it: files of results are public.
