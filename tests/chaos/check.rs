@@ -1,134 +1,20 @@
-//! What went in against what is there now. The truth is the input topic itself, as the brokers have it.
+//! What went in against what is there now.
 
 use std::collections::{BTreeMap, HashMap};
 
 use e2e::Keys;
 use rdkafka::{Message as _, message::BorrowedMessage};
-use serde::Serialize;
 use serde_json::Value;
 
 use super::{
+    findings::Findings,
     read,
-    record::{self, PARTITIONS, SAMPLE, Word, passed, written},
+    record::{self, PARTITIONS, Word, passed},
+    truth::{Row, Truth},
     world::World,
 };
 
-/// What was found of one kind of thing. All but the first three have to be zero.
-#[derive(Clone, Debug, Default, Serialize)]
-pub(crate) struct Findings {
-    pub(crate) what: &'static str,
-    pub(crate) expected: u64,
-    pub(crate) found: u64,
-    pub(crate) lost: u64,
-    /// More often than once; counted for all, allowed for some.
-    pub(crate) doubled: u64,
-    pub(crate) doubled_allowed: bool,
-    /// Behind a later one of its partition.
-    pub(crate) misplaced: u64,
-    /// Not as it should be, or not to be there at all.
-    pub(crate) wrong: u64,
-    /// The first few that are wrong, in words.
-    pub(crate) examples: Vec<String>,
-}
-
-impl Findings {
-    pub(crate) fn good(&self) -> bool {
-        self.lost == 0 && self.misplaced == 0 && self.wrong == 0 && (self.doubled_allowed || self.doubled == 0)
-    }
-
-    fn wrong(&mut self, example: impl FnOnce() -> String) {
-        self.wrong += 1;
-        self.note(example);
-    }
-
-    fn note(&mut self, example: impl FnOnce() -> String) {
-        if self.examples.len() < 5 {
-            self.examples.push(example());
-        }
-    }
-}
-
-/// A record that went in, by its number.
-#[derive(Clone, Copy)]
-pub(crate) struct Row {
-    partition: i32,
-    offset: i64,
-    key: u64,
-    pub(crate) word: Word,
-    hash: u64,
-}
-
-/// All that went in.
-pub(crate) struct Truth {
-    /// By number.
-    rows: Vec<Row>,
-    /// Further offsets of rows that are in the input more than once. What comes of each has to be there.
-    again: HashMap<u64, Vec<i64>>,
-}
-
 impl Truth {
-    /// Reads the input topic.
-    ///
-    /// # Errors
-    /// That it is not what was written: then nothing can be said of the hosts.
-    pub(crate) fn read(world: &World, records: u64) -> Result<Self, String> {
-        let mut rows: Vec<Option<Row>> = vec![None; records as usize];
-        let mut again: HashMap<u64, Vec<i64>> = HashMap::new();
-        let mut wrong = Vec::new();
-        read::each(world, &world.topic("in"), |message| {
-            let said = read::text(message.payload()).and_then(written);
-            let key = read::text(message.key()).and_then(|key| key.parse().ok());
-            let (Some(said), Some(key)) = (said, key) else { return wrong.push(show(message)) };
-            let (partition, offset) = (message.partition(), message.offset());
-            match rows.get_mut(said.number as usize) {
-                Some(row @ None) => *row = Some(Row { partition, offset, key, word: said.word, hash: said.hash }),
-                // The writer's client may have written it twice when its brokers died; it is two records then.
-                Some(Some(row)) if row.partition == partition && row.hash == said.hash && row.offset != offset => {
-                    again.entry(said.number).or_default().push(offset);
-                }
-                _ => wrong.push(show(message)),
-            }
-        });
-        let missing = rows.iter().filter(|row| row.is_none()).count();
-        if wrong.len() + missing > 0 {
-            wrong.truncate(5);
-            return Err(format!(
-                "the input topic lost {missing} records, and has some that were not written: {wrong:?}"
-            ));
-        }
-        Ok(Self { rows: rows.into_iter().flatten().collect(), again })
-    }
-
-    /// How many records the input has beyond those that were written once.
-    pub(crate) fn written_again(&self) -> usize {
-        self.again.values().map(Vec::len).sum()
-    }
-
-    fn times(&self, number: u64) -> u64 {
-        1 + self.again.get(&number).map_or(0, |offsets| offsets.len() as u64)
-    }
-
-    fn offsets(&self, number: u64, row: &Row) -> impl Iterator<Item = i64> {
-        std::iter::once(row.offset).chain(self.again.get(&number).into_iter().flatten().copied())
-    }
-
-    fn numbered(&self) -> impl Iterator<Item = (u64, &Row)> {
-        (0..).zip(&self.rows)
-    }
-
-    /// Rows of a partition whose records are sampled, in order.
-    fn sampled(&self, partition: i32) -> impl Iterator<Item = (u64, &Row)> {
-        self.numbered().filter(move |(number, row)| {
-            row.partition == partition && number.is_multiple_of(SAMPLE) && row.word.is_sampled()
-        })
-    }
-
-    /// Whether a value is what the module makes of this record.
-    fn is(&self, number: u64, nth: u32, value: &str) -> bool {
-        let Some((said, found)) = passed(value) else { return false };
-        said.number == number && found == nth && self.rows.get(number as usize).is_some_and(|row| row.hash == said.hash)
-    }
-
     /// A topic in which each record is to be `copies` times, in the order of its partition. `doubled` is shown the
     /// time of each that was there before.
     pub(crate) fn topic(
@@ -146,11 +32,11 @@ impl Truth {
         read::each(world, &world.topic(topic), |message| {
             findings.found += 1;
             let Some((number, nth)) = self.identify(message) else {
-                return findings.wrong(|| show(message));
+                return findings.wrong(|| read::show(message));
             };
             let row = &self.rows[number as usize];
             if nth as usize >= copies(number, row) {
-                return findings.wrong(|| show(message));
+                return findings.wrong(|| read::show(message));
             }
             let count = &mut seen[number as usize][nth as usize];
             *count = count.saturating_add(1);
@@ -165,7 +51,7 @@ impl Truth {
             let before = last.entry((row.partition, message.partition())).or_default();
             if *before > (number, nth) {
                 findings.misplaced += 1;
-                findings.note(|| format!("behind {before:?}: {}", show(message)));
+                findings.note(|| format!("behind {before:?}: {}", read::show(message)));
             }
             *before = (*before).max((number, nth));
         });
@@ -196,25 +82,6 @@ impl Truth {
         }
         let nth = passed(value)?.1;
         self.is(number, nth, value).then_some((number, nth))
-    }
-
-    /// The number, and which of its row's, of the record that stays for each key.
-    fn state(&self) -> BTreeMap<u64, (u64, u32)> {
-        let mut state = BTreeMap::new();
-        // A key is in one partition.
-        let mut all: Vec<(i64, u64, &Row)> = self
-            .numbered()
-            .flat_map(|(number, row)| self.offsets(number, row).map(move |offset| (offset, number, row)))
-            .collect();
-        all.sort_unstable_by_key(|(offset, ..)| *offset);
-        for (_, number, row) in all {
-            match (row.word, row.word.copies()) {
-                (Word::Delete, _) => drop(state.remove(&row.key)),
-                (_, 0) => {}
-                (_, copies) => drop(state.insert(row.key, (number, copies as u32 - 1))),
-            }
-        }
-        state
     }
 
     fn compare(&self, what: &'static str, mut found: BTreeMap<u64, String>) -> Findings {
@@ -319,15 +186,5 @@ fn plain(document: &Value) -> String {
         text("pad"),
         document["nth"],
         text("mark")
-    )
-}
-
-fn show(message: &BorrowedMessage<'_>) -> String {
-    format!(
-        "{}[{}] at {}: {:?}",
-        message.topic(),
-        message.partition(),
-        message.offset(),
-        read::text(message.payload()).map(|text| text.chars().take(80).collect::<String>())
     )
 }

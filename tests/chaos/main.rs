@@ -20,6 +20,7 @@
 )]
 
 mod check;
+mod findings;
 mod hang;
 mod load;
 mod plan;
@@ -28,6 +29,7 @@ mod record;
 mod report;
 mod run;
 mod strike;
+mod truth;
 mod world;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};

@@ -58,6 +58,17 @@ pub(crate) fn text(bytes: Option<&[u8]>) -> Option<&str> {
     std::str::from_utf8(bytes?).ok()
 }
 
+/// Where a record is, and how it begins.
+pub(crate) fn show(message: &BorrowedMessage<'_>) -> String {
+    format!(
+        "{}[{}] at {}: {:?}",
+        message.topic(),
+        message.partition(),
+        message.offset(),
+        text(message.payload()).map(|text| text.chars().take(80).collect::<String>())
+    )
+}
+
 /// How many records a group has not committed, by partition where there are any.
 pub(crate) fn lag(world: &World, group: &str) -> BTreeMap<i32, i64> {
     let topic = world.topic("in");

@@ -6,7 +6,7 @@ use comfy_table::{Table, presets};
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Args, check::Findings};
+use super::{Args, findings::Findings};
 
 /// A fault that is over.
 #[derive(Clone, Debug, Serialize)]

@@ -17,13 +17,14 @@ use e2e::Keys;
 
 use super::{
     Args,
-    check::{Findings, Row, Truth},
+    findings::Findings,
     load::load,
     plan::{Fault, Target, plan},
     read,
     record::SAMPLE,
     report::{Report, Struck},
     strike::strike,
+    truth::{Row, Truth},
     world::{PIPELINES, World},
 };
 

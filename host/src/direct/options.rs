@@ -78,10 +78,15 @@ impl Common {
     }
 }
 
+/// What is newly assigned is asked for behind a fetch that waits: a short wait while a group forms, Kafka's own 500 ms
+/// where nothing comes.
+const WAIT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
+
 #[derive(Clone, Debug)]
 pub(super) struct FetchOptions {
     pub(super) common: Common,
-    pub(super) wait: Duration,
+    /// For records: how long a broker may take that just had some, and one that had none for long.
+    pub(super) wait: (Duration, Duration),
     pub(super) min_bytes: i32,
     pub(super) partition_max_bytes: i32,
     /// Bytes that are fetched ahead of the lane.
@@ -158,12 +163,12 @@ impl FetchOptions {
     /// # Errors
     /// Something that only librdkafka does.
     pub(super) fn of(settings: &Settings) -> Result<Self, Unsupported> {
-        let (mut wait, mut min_bytes, mut partition_max_bytes) = (Duration::from_millis(50), 1, 1 << 20);
+        let (mut wait, mut min_bytes, mut partition_max_bytes) = (WAIT, 1, 1 << 20);
         let (mut queued_max, mut patience) = (4 << 20, Duration::from_secs(30));
         let common = read(settings, &mut |name, value| {
             let refused = || Unsupported::Value { name: name.into(), value: value.into() };
             match name {
-                "fetch.wait.max.ms" => wait = millis(value).ok_or_else(refused)?,
+                "fetch.wait.max.ms" => wait = millis(value).map(|wait| (wait, wait)).ok_or_else(refused)?,
                 "fetch.min.bytes" => min_bytes = value.parse().map_err(|_| refused())?,
                 "fetch.message.max.bytes" | "max.partition.fetch.bytes" => {
                     partition_max_bytes = value.parse().map_err(|_| refused())?;
@@ -180,6 +185,12 @@ impl FetchOptions {
             Ok(true)
         })?;
         Ok(Self { common, wait, min_bytes, partition_max_bytes, queued_max, patience })
+    }
+
+    /// How long a broker may wait for records that answered without any so many times in a row.
+    pub(super) fn wait_after(&self, empty: u32) -> Duration {
+        let (first, last) = self.wait;
+        first.saturating_mul(1 << empty.min(10)).min(last)
     }
 }
 
@@ -259,7 +270,9 @@ mod tests {
     fn properties_mean_what_they_mean_to_librdkafka() {
         let fetch = settings(&[("fetch.wait.max.ms", "7"), ("session.timeout.ms", "1")]);
         let fetch = FetchOptions::of(&fetch).expect("options");
-        assert_eq!(fetch.wait, Duration::from_millis(7));
+        let waits = |fetch: &FetchOptions| [0, 1, 3, 4, u32::MAX].map(|empty| fetch.wait_after(empty).as_millis());
+        assert_eq!(waits(&fetch), [7; 5]);
+        assert_eq!(waits(&FetchOptions::of(&settings(&[])).expect("options")), [50, 100, 400, 500, 500]);
         let produce = settings(&[("linger.ms", "0.5"), ("compression.type", "zstd"), ("batch.size", "5000000")]);
         let produce = ProduceOptions::of(&produce).expect("options");
         assert_eq!(

@@ -43,6 +43,11 @@ use crate::{
 /// Longest wait for a record before the loop comes round: settlements, commits and the group are served as often.
 const IDLE_WAIT: Duration = Duration::from_millis(20);
 
+/// The same where nothing is in flight and no record came for [`QUIET`]: a hundred pipelines at rest are to cost next to
+/// nothing. What is wished of a lane waits for it too.
+const REST_WAIT: Duration = Duration::from_millis(100);
+const QUIET: Duration = Duration::from_secs(1);
+
 /// Wait while the sinks have no room, or nothing is to be read.
 const BUSY_WAIT: Duration = Duration::from_millis(1);
 
@@ -181,7 +186,8 @@ impl<'a> Lane<'a> {
         } else if let Some(at) = self.fire_due() {
             self.work(Work::Fire(at), 0, None)?;
         } else {
-            self.gap.wait(|| self.source.receive(IDLE_WAIT)).map_err(restart)?;
+            let wait = self.idle_wait();
+            self.gap.wait(|| self.source.receive(wait)).map_err(restart)?;
             while self.held.is_none()
                 && self.flight.has_room()
                 && let Some(batch) = self.source.next_batch()
@@ -191,6 +197,12 @@ impl<'a> Lane<'a> {
             }
         }
         Ok(())
+    }
+
+    fn idle_wait(&self) -> Duration {
+        let rests = self.flight.is_empty() && self.timed.timer().is_none() && self.gap.is_longer_than(QUIET);
+        // While the group forms, each of its steps waits for the lane.
+        if rests && self.source.assignments().next().is_some() { REST_WAIT } else { IDLE_WAIT }
     }
 
     /// Gives a batch or a fire to the live release, and its outputs to the sinks. `since` says when it was held first.

@@ -10,14 +10,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use crossbeam_channel::Sender;
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until},
 };
 
-use super::{Begin, Command, HELD_MAX, News, Shared};
+use super::{Begin, Command, HELD_MAX, Post, Shared};
 use crate::{
     direct::{
         api::{self, Api, Code, FetchFrom, FetchLimits, Leader, Metadata},
@@ -74,7 +73,7 @@ struct Task {
     options: FetchOptions,
     cluster: Cluster,
     shared: Arc<Shared>,
-    news: Sender<News>,
+    post: Post,
     unfit: Unfit,
     /// Nothing is to be read any more.
     failed: bool,
@@ -88,6 +87,8 @@ struct Task {
     asked_at: HashMap<i32, usize>,
     /// By broker: requests in a row that came to nothing.
     failures: HashMap<i32, u32>,
+    /// By broker: answers in a row without a record.
+    empty: HashMap<i32, u32>,
     /// Counts requests: another partition stands first each time.
     turn: usize,
     /// How many bytes of records a fetched byte became, the last time.
@@ -102,7 +103,7 @@ struct Task {
 pub(super) async fn run(
     options: FetchOptions,
     mut commands: mpsc::Receiver<Command>,
-    news: Sender<News>,
+    post: Post,
     shared: Arc<Shared>,
     unfit: Unfit,
 ) {
@@ -111,7 +112,7 @@ pub(super) async fn run(
         options,
         cluster,
         shared: Arc::clone(&shared),
-        news,
+        post,
         unfit,
         failed: false,
         positions: HashMap::new(),
@@ -119,6 +120,7 @@ pub(super) async fn run(
         busy: HashMap::new(),
         asked_at: HashMap::new(),
         failures: HashMap::new(),
+        empty: HashMap::new(),
         turn: 0,
         expansion: 1,
         waiting: FuturesUnordered::new(),
@@ -158,6 +160,7 @@ impl Task {
                     self.positions.insert(epoch, position);
                 }
                 self.refresh_at = Instant::now();
+                self.empty.clear();
             }
             Command::Remove(epochs) => epochs.iter().for_each(|epoch| {
                 self.positions.remove(epoch);
@@ -238,7 +241,8 @@ impl Task {
         });
         let asked = asked.collect();
         let partitions: Vec<FetchFrom<'_>> = from.into_iter().map(|(_, from)| from).collect();
-        let FetchOptions { wait, min_bytes, partition_max_bytes, patience, .. } = self.options;
+        let FetchOptions { min_bytes, partition_max_bytes, patience, .. } = self.options;
+        let wait = self.options.wait_after(self.empty.get(&broker).copied().unwrap_or(0));
         let limits = FetchLimits {
             wait_ms: i32::try_from(wait.as_millis()).unwrap_or(i32::MAX),
             min_bytes,

@@ -254,3 +254,40 @@ fn nothing_is_asked_for_while_too_much_is_held() {
     drop(much);
     assert_eq!(read(&fetcher, 1).map(|read| read[0].clone()), Ok((0, "there".into())));
 }
+
+#[test]
+fn a_lane_that_sleeps_is_woken_by_records_by_a_failure_and_by_the_end_of_the_task() {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let fake = Fake::start(11, |_, _, body| {
+        let mut bytes = batch(asked(body), -1, 0, &[(b"k", "there")]);
+        // The second one is damaged.
+        bytes[70] ^= u8::from(asked(body) == 1);
+        Some(answer(0, &[], &bytes))
+    });
+    let fetcher = fetcher(&fake, 0);
+    let mut chunks = 0;
+    let said = loop {
+        match fetcher.receive(HOUR, &mut |_| chunks += 1) {
+            Ok(()) => assert_eq!(chunks, 1),
+            Err(said) => break said,
+        }
+    };
+    assert!(said.contains("checksum"), "{said}");
+    let said = fetcher.receive(HOUR, &mut |_| panic!("nothing")).expect_err("it ended");
+    assert_eq!(said, "the fetching task ended");
+}
+
+#[test]
+fn a_broker_without_records_may_wait_longer_each_time_until_it_has_some() {
+    let (told, waits) = crossbeam_channel::bounded(64);
+    let mut answers = 0;
+    let fake = Fake::start(11, move |_, _, body| {
+        answers += 1;
+        told.try_send(i32::from_be_bytes(body[4..8].try_into().expect("four bytes"))).ok();
+        let records = batch(asked(body), -1, 0, &[(b"k", "there")]);
+        Some(answer(0, &[], if answers == 7 { &records } else { &[] }))
+    });
+    let _fetcher = fetcher(&fake, 0);
+    let all: Vec<i32> = waits.iter().take(12).collect();
+    assert_eq!(all, [50, 100, 200, 400, 500, 500, 500, 50, 100, 200, 400, 500]);
+}

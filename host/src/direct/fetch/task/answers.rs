@@ -23,6 +23,7 @@ impl Task {
                 self.idle.retain(|broker, _| self.cluster.knows(*broker));
                 self.failures.retain(|broker, _| self.cluster.knows(*broker));
                 self.asked_at.retain(|broker, _| self.cluster.knows(*broker));
+                self.empty.retain(|broker, _| self.cluster.knows(*broker));
                 let leaderless = self.positions.iter().filter(|(_, position)| {
                     self.cluster.leader(&position.partition.topic, position.partition.partition).is_none()
                 });
@@ -131,8 +132,7 @@ impl Task {
     /// The lane has to start over.
     fn fail(&mut self, reason: String) {
         if !std::mem::replace(&mut self.failed, true) {
-            // A lane that is gone has no use for it.
-            self.news.send(News::Failed(reason)).ok();
+            self.post.send(News::Failed(reason));
         }
     }
 
@@ -156,6 +156,12 @@ impl Task {
         }
         let by_partition: HashMap<(&str, i32), &Asked> =
             asked.iter().map(|asked| ((&*asked.partition.topic, asked.partition.partition), asked)).collect();
+        if fetched.iter().all(|one| one.records.is_empty()) {
+            let empty = self.empty.entry(broker).or_default();
+            *empty = empty.saturating_add(1);
+        } else {
+            self.empty.remove(&broker);
+        }
         let mut grown = Grown { packed: 0, plain: 0, most: share.saturating_mul(2) };
         for mut one in fetched {
             let Some(asked) = by_partition.get(&(one.topic.as_str(), one.partition)) else { continue };
@@ -211,7 +217,7 @@ impl Task {
                 if !rows.is_empty() {
                     let data = if batch.is_compressed() { self.shared.hold(data) } else { data };
                     let queued = self.shared.queue(data.len() + rows.len() * size_of::<records::Row>());
-                    self.news.send(News::Chunk(Chunk { epoch, rows, data, _queued: queued })).ok();
+                    self.post.send(News::Chunk(Chunk { epoch, rows, data, _queued: queued }));
                 }
             }
             if position.read_under.is_none() {
