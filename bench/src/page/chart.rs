@@ -43,11 +43,11 @@ pub(super) fn of_scale(report: &Scale) -> Vec<(String, String)> {
     let Some(first) = report.lines.first().map(|line| line.cell) else { return vec![] };
     let axes: [(&str, fn(&Cell) -> u32); 3] =
         [("lanes", |cell| cell.lanes), ("pipelines", |cell| cell.pipelines), ("partitions", |cell| cell.partitions)];
+    let at_once: Vec<_> = report.lines.iter().filter(|line| line.cell.wait_ms == 0).collect();
     let chart = |(name, of): (&str, fn(&Cell) -> u32)| {
         // The first cell, and those that differ from it in this alone.
         let differs = |cell: &Cell| axes.iter().filter(|(_, other)| other(cell) != other(&first)).count();
-        let lines = report.lines.iter();
-        let bars = lines.filter(|line| differs(&line.cell) == usize::from(of(&line.cell) != of(&first)));
+        let bars = at_once.iter().filter(|line| differs(&line.cell) == usize::from(of(&line.cell) != of(&first)));
         let bars = bars.filter_map(|line| {
             let middle = Middle::of(line.samples.iter().map(|sample| sample.cpu).collect())?;
             Some((format!("{} {name}", of(&line.cell)), middle))

@@ -298,8 +298,12 @@ impl Results {
 
     fn pipelines(&self) -> Option<f64> {
         let cpu = |pipelines: u64| {
-            let wanted =
-                |line: &&Value| line["pipelines"] == pipelines && line["lanes"] == 1 && line["partitions"] == 4;
+            let wanted = |line: &&Value| {
+                line["pipelines"] == pipelines
+                    && line["lanes"] == 1
+                    && line["partitions"] == 4
+                    && line["wait_ms"].as_u64().unwrap_or(0) == 0
+            };
             middle(self.lines("scale")?.iter().find(wanted)?["samples"].as_array()?, "cpu")
         };
         Some(cpu(100)? / cpu(1)?)

@@ -44,6 +44,10 @@ pub(crate) struct Args {
     #[arg(long, value_delimiter = ',', default_values_t = [4, 64, 512], value_name = "N")]
     partitions: Vec<u32>,
 
+    /// Milliseconds for which fetches of the most pipelines wait for 64 KiB, in cells of their own
+    #[arg(long, value_delimiter = ',', default_values_t = [100], value_name = "N")]
+    waits: Vec<u32>,
+
     /// Records per second, in all
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(100..=10_000_000), value_name = "N")]
     rate: u64,
@@ -72,6 +76,9 @@ pub(crate) struct Cell {
     pub(crate) pipelines: u32,
     /// Of each pipeline's topic.
     pub(crate) partitions: u32,
+    /// For 64 KiB, in a fetch; 0: none waits for more than a record.
+    #[serde(default)]
+    pub(crate) wait_ms: u32,
 }
 
 /// One run.
@@ -131,12 +138,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Scale> {
 
 impl Args {
     fn cells(&self) -> Vec<Cell> {
-        let one = Cell { lanes: 1, pipelines: 1, partitions: 4 };
+        let one = Cell { lanes: 1, pipelines: 1, partitions: 4, wait_ms: 0 };
         let lanes = self.lanes.iter().map(|lanes| Cell { lanes: *lanes, ..one });
         let pipelines = self.pipelines.iter().map(|pipelines| Cell { pipelines: *pipelines, ..one });
+        let most = self.pipelines.iter().copied().max().unwrap_or(1);
+        let waits = self.waits.iter().map(|wait| Cell { pipelines: most, wait_ms: *wait, ..one });
         let partitions = self.partitions.iter().map(|partitions| Cell { partitions: *partitions, ..one });
         let mut cells = Vec::new();
-        for cell in lanes.chain(pipelines).chain(partitions) {
+        for cell in lanes.chain(pipelines).chain(waits).chain(partitions) {
             if !cells.contains(&cell) {
                 cells.push(cell);
             }
@@ -144,6 +153,8 @@ impl Args {
         cells
     }
 }
+
+type Writer = ThreadedProducer<DefaultProducerContext>;
 
 struct Run<'a> {
     args: &'a Args,
@@ -173,9 +184,13 @@ impl Run<'_> {
         let (idle, since) = (cpu_seconds(host.pid())?, Instant::now());
         std::thread::sleep(Duration::from_secs(2));
         let idle_cpu = (cpu_seconds(host.pid())? - idle) / since.elapsed().as_secs_f64();
+        // What a first record costs (the writer's leaders, a module's instance) is no part of it.
+        let writer = self.writer()?;
+        let first = self.write(&writer, &inputs, self.partitions() as u64)?;
+        host.wait(&of("first records"), (LOOK, PATIENCE), |host| Ok(host.records()? == first))?;
         let before = (cpu_seconds(host.pid())?, cpu_seconds(self.kafka.pid)?);
-        let written = self.write(&inputs)?;
-        host.wait(&of("all records"), (LOOK, PATIENCE), |host| Ok(host.records()? == written))?;
+        let written = self.write(&writer, &inputs, self.args.rate * self.args.seconds)?;
+        host.wait(&of("all records"), (LOOK, PATIENCE), |host| Ok(host.records()? == first + written))?;
         let after = (cpu_seconds(host.pid())?, cpu_seconds(self.kafka.pid)?);
         let millions = written as f64 / 1e6;
         let peak_mib = peak_mib(host.pid())?;
@@ -191,9 +206,13 @@ impl Run<'_> {
 
     fn pipeline(&self, at: u32, (from, to): (&String, &String)) -> (String, String) {
         let (name, lanes) = (format!("bench-{at}"), self.cell.lanes);
+        let properties = match self.cell.wait_ms {
+            0 => String::new(),
+            wait => format!(", properties: {{ fetch.min.bytes: 65536, fetch.wait.max.ms: {wait} }}"),
+        };
         let yaml = format!(
             "pipeline: {name}\n\
-             source: {{ kafka: {{ brokers: [\"{}\"], topics: [{from}], group: bench-{}-{at}, lanes: {lanes} }} }}\n\
+             source: {{ kafka: {{ brokers: [\"{}\"], topics: [{from}], group: bench-{}-{at}, lanes: {lanes}{properties} }} }}\n\
              module: {{ ref: \"file:{}\", config: {{ copy: true }} }}\n\
              routes: {{ out: [out] }}\nsinks: {{ out: {{ kafka: {{ topic: {to} }} }} }}\n",
             self.kafka.brokers,
@@ -203,13 +222,16 @@ impl Run<'_> {
         (name, yaml)
     }
 
-    /// Writes at the steady rate, round robin over topics and partitions; answers how many.
-    fn write(&self, topics: &[String]) -> anyhow::Result<u64> {
+    fn writer(&self) -> anyhow::Result<Writer> {
         let mut config = self.kafka.config();
         config.set("linger.ms", "5").set("queue.buffering.max.messages", "1000000");
-        let producer: ThreadedProducer<DefaultProducerContext> = config.create()?;
+        Ok(config.create()?)
+    }
+
+    /// Writes so many at the steady rate, round robin over topics and partitions.
+    fn write(&self, producer: &Writer, topics: &[String], total: u64) -> anyhow::Result<u64> {
         let value = vec![b'.'; self.args.size as usize];
-        let (total, begin, mut number) = (self.args.rate * self.args.seconds, Instant::now(), 0_u64);
+        let (begin, mut number) = (Instant::now(), 0_u64);
         while number < total {
             let due = (begin.elapsed().as_secs_f64() * self.args.rate as f64) as u64;
             while number < due.min(total) {
@@ -235,6 +257,7 @@ impl Report for Scale {
             "lanes",
             "pipelines",
             "partitions each",
+            "fetches wait, ms",
             "CPU-s/M (range)",
             "broker",
             "idle CPU %",
@@ -249,12 +272,13 @@ impl Report for Scale {
                 median(line, figure).map_or_else(String::new, |middle| format!("{:.digits$}", middle.median))
             };
             let cpu = median(line, |sample| sample.cpu);
-            let Cell { lanes, pipelines, partitions } = line.cell;
+            let Cell { lanes, pipelines, partitions, wait_ms } = line.cell;
             let ratio = cpu.zip(first).map(|(cpu, first)| format!("{:.2}", cpu.median / first.median));
             vec![
                 lanes.to_string(),
                 pipelines.to_string(),
                 partitions.to_string(),
+                wait_ms.to_string(),
                 cpu.map_or_else(String::new, |cpu| format!("{:.2} ({:.2}-{:.2})", cpu.median, cpu.min, cpu.max)),
                 figure(|sample| sample.broker_cpu, 2),
                 figure(|sample| 100.0 * sample.idle_cpu, 1),
@@ -270,7 +294,7 @@ impl Report for Scale {
         let Self { rate, seconds, size, repetitions, .. } = self;
         vec![format!(
             "{rate} records/s of {size} B in all, for {seconds} s, over all partitions in turn; medians of {repetitions} \
-             runs, which took turns."
+             runs, which took turns. Fetches that wait: `fetch.min.bytes: 65536`, `fetch.wait.max.ms`."
         )]
     }
 }
