@@ -27,11 +27,6 @@ impl Gap {
         result
     }
 
-    /// Whether no batch came for so long.
-    pub(super) fn is_longer_than(&self, long: Duration) -> bool {
-        self.began.is_none_or(|began| began.elapsed() > long)
-    }
-
     pub(super) fn swapped(&mut self) {
         self.swapped = true;
     }
