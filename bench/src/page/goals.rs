@@ -208,7 +208,7 @@ const GOALS: [Goal; 27] = [
         bound: Bound::AtMost(1.15),
         unit: "x",
         measured: Results::pipelines,
-        why: "each lane fetches by itself: the same records come in a hundred small answers",
+        why: "batches are of one partition: the same records come in a hundred times as many of them",
     },
     Goal {
         what: "host CPU for a document of Elasticsearch",
