@@ -223,19 +223,19 @@ impl Fetcher {
     /// A partition cannot be read on, in words.
     pub fn receive(&self, wait: Duration, into: &mut dyn FnMut(Chunk)) -> Result<(), String> {
         let until = Instant::now() + wait;
-        let mut first = true;
+        let mut next = self.news.try_recv();
+        while matches!(next, Err(TryRecvError::Empty)) && Instant::now() < until {
+            self.sleep.park_deadline(until);
+            next = self.news.try_recv();
+        }
         loop {
-            match self.news.try_recv() {
+            match next {
                 Ok(News::Chunk(chunk)) => into(chunk),
                 Ok(News::Failed(reason)) => return Err(reason),
-                Err(TryRecvError::Disconnected) => return Err("the fetching task ended".into()),
-                Err(TryRecvError::Empty) if first && Instant::now() < until => {
-                    self.sleep.park_deadline(until);
-                    continue;
-                }
                 Err(TryRecvError::Empty) => return Ok(()),
+                Err(TryRecvError::Disconnected) => return Err("the fetching task ended".into()),
             }
-            first = false;
+            next = self.news.try_recv();
         }
     }
 }

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicBool};
 
 use super::*;
 use crate::{
@@ -258,27 +258,35 @@ fn nothing_is_asked_for_while_too_much_is_held() {
 #[test]
 fn a_lane_that_sleeps_is_woken_by_records_by_a_failure_and_by_the_end_of_the_task() {
     const HOUR: Duration = Duration::from_secs(3600);
-    let fake = Fake::start(11, |_, _, body| {
-        let mut bytes = batch(asked(body), -1, 0, &[(b"k", "there")]);
-        // The second one is damaged.
-        bytes[70] ^= u8::from(asked(body) == 1);
-        Some(answer(0, &[], &bytes))
+    const FAILED: i16 = 29;
+    let fails = Arc::new(AtomicBool::new(false));
+    let told_to = Arc::clone(&fails);
+    let fake = Fake::start(11, move |_, _, body| {
+        let records = if asked(body) == 0 { batch(0, -1, 0, &[(b"k", "there")]) } else { vec![] };
+        Some(answer(if told_to.load(SeqCst) { FAILED } else { 0 }, &[], &records))
     });
     let fetcher = fetcher(&fake, 0);
-    let mut chunks = 0;
-    let said = loop {
-        match fetcher.receive(HOUR, &mut |_| chunks += 1) {
-            Ok(()) => assert_eq!(chunks, 1),
-            Err(said) => break said,
+    let (told, heard) = crossbeam_channel::bounded(8);
+    // One that nobody wakes sleeps for longer than this test has patience.
+    std::thread::spawn(move || {
+        let mut ends = 0;
+        while ends < 2 {
+            let mut chunks = 0;
+            let received = fetcher.receive(HOUR, &mut |_| chunks += 1);
+            ends += usize::from(received.is_err());
+            told.send((chunks, received)).expect("the test listens");
         }
-    };
-    assert!(said.contains("checksum"), "{said}");
-    let said = fetcher.receive(HOUR, &mut |_| panic!("nothing")).expect_err("it ended");
-    assert_eq!(said, "the fetching task ended");
+    });
+    let mut next = || heard.recv_timeout(Duration::from_secs(60)).expect("it is woken");
+    assert_eq!(next(), (1, Ok(())));
+    fails.store(true, SeqCst);
+    let (chunks, received) = next();
+    assert!(chunks == 0 && received.is_err_and(|said| said.starts_with("t[0]: ")));
+    assert_eq!(next(), (0, Err("the fetching task ended".into())));
 }
 
 #[test]
-fn a_broker_without_records_may_wait_longer_each_time_until_it_has_some() {
+fn a_broker_without_records_may_wait_longer_each_time_until_it_has_some_or_partitions_are_added() {
     let (told, waits) = crossbeam_channel::bounded(64);
     let mut answers = 0;
     let fake = Fake::start(11, move |_, _, body| {
@@ -287,7 +295,10 @@ fn a_broker_without_records_may_wait_longer_each_time_until_it_has_some() {
         let records = batch(asked(body), -1, 0, &[(b"k", "there")]);
         Some(answer(0, &[], if answers == 7 { &records } else { &[] }))
     });
-    let _fetcher = fetcher(&fake, 0);
+    let fetcher = fetcher(&fake, 0);
     let all: Vec<i32> = waits.iter().take(12).collect();
     assert_eq!(all, [50, 100, 200, 400, 500, 500, 500, 50, 100, 200, 400, 500]);
+    fetcher.add([(2, Partition { topic: Arc::from("t"), partition: 1 }, 0)].into_iter());
+    // The answer that was under way counts already.
+    assert!(waits.iter().take(10_000).any(|wait| wait <= 100));
 }
