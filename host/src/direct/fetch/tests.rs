@@ -277,7 +277,7 @@ fn a_lane_that_sleeps_is_woken_by_records_by_a_failure_and_by_the_end_of_the_tas
             told.send((chunks, received)).expect("the test listens");
         }
     });
-    let mut next = || heard.recv_timeout(Duration::from_secs(60)).expect("it is woken");
+    let next = || heard.recv_timeout(Duration::from_secs(60)).expect("it is woken");
     assert_eq!(next(), (1, Ok(())));
     fails.store(true, SeqCst);
     let (chunks, received) = next();
