@@ -55,8 +55,9 @@ chaos *ARGS:
     cargo build --release --locked --workspace
     "${CARGO_TARGET_DIR:-target}/release/chaos" {{ARGS}}
 
-# measure: `just bench boundary`, `just bench e2e`; bench/README.md says what the lines mean
-bench *ARGS:
+# measure: everything that docs/performance.md shows (two hours), or one bench: `just bench boundary`; see bench/README.md
+bench *ARGS="all":
     cargo build --release --locked --workspace
     scripts/guests/build.sh
+    case "{{ARGS}}" in all* | languages*) scripts/guests/languages.sh ;; esac
     "${CARGO_TARGET_DIR:-target}/release/wasmill-bench" {{ARGS}}

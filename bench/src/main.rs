@@ -4,10 +4,12 @@
 //! - [`host`]: a host under measurement, by its admin API,
 //! - [`machine`]: where and of what a figure was taken,
 //! - [`report`]: a table for people, a file for `bench/results`,
-//! - [`page`]: docs/performance.md, made of those files.
+//! - [`page`]: docs/performance.md, made of those files,
+//! - [`all`]: everything that the page shows, one after the other.
 //!
 //! A figure is never asserted in a test: it is measured, with its spread, and written down.
 
+mod all;
 mod boundary;
 mod counts;
 mod e2e;
@@ -46,6 +48,8 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Bench {
+    /// Every series of docs/performance.md, some two hours, and the page
+    All(all::Args),
     /// The crossing host -> module -> host, in nanoseconds per record: columns against records
     Boundary(boundary::Args),
     /// Instructions of the hot path, against the baseline: fails where it takes more
@@ -79,6 +83,7 @@ enum Bench {
 fn main() -> anyhow::Result<()> {
     let Args { report, bench } = Args::parse();
     match bench {
+        Bench::All(args) => all::run(&args, &report.results),
         Bench::Boundary(args) => report::publish("boundary", &report, || boundary::run(&args)),
         Bench::Counts(args) => {
             let mut verdict = Ok(());

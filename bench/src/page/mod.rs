@@ -13,6 +13,7 @@ use std::{
     fmt::Write as _,
     fs,
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use anyhow::Context as _;
@@ -21,6 +22,10 @@ use serde::de::DeserializeOwned;
 use crate::{
     boundary::Boundary, e2e::latency::Latency, json::Json, report::Report, sinks::Sinks, start::Start, swap::Swap,
 };
+
+/// The benches whose series the page shows, or counts among the goals.
+pub(crate) const BENCHES: [&str; 9] =
+    ["boundary", "e2e", "json", "languages", "latency", "scale", "sinks", "start", "swap"];
 
 const INTRODUCTION: &str = include_str!("introduction.md");
 
@@ -128,15 +133,15 @@ fn read<R: DeserializeOwned>(file: &Path) -> anyhow::Result<Saved<R>> {
 }
 
 /// The youngest file of each series of a bench, by the series' name.
-fn youngest(results: &Path, bench: &str) -> anyhow::Result<BTreeMap<String, PathBuf>> {
-    let mut found: BTreeMap<String, (std::time::SystemTime, PathBuf)> = BTreeMap::new();
+pub(crate) fn youngest(results: &Path, bench: &str) -> anyhow::Result<BTreeMap<String, PathBuf>> {
+    let mut found: BTreeMap<String, (SystemTime, PathBuf)> = BTreeMap::new();
     for entry in fs::read_dir(results).with_context(|| format!("{} cannot be read", results.display()))? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
         let Some((series, day)) = series(&name, bench) else { continue };
         // Of one day: the one that was written last.
         let written = entry.metadata()?.modified()?;
-        let older = |(at, path): &(std::time::SystemTime, PathBuf)| {
+        let older = |(at, path): &(SystemTime, PathBuf)| {
             let before = path.file_name().and_then(|name| self::series(name.to_str()?, bench)).map(|(_, day)| day);
             (before, *at) < (Some(day.clone()), written)
         };
@@ -145,6 +150,18 @@ fn youngest(results: &Path, bench: &str) -> anyhow::Result<BTreeMap<String, Path
         }
     }
     Ok(found.into_iter().map(|(series, (_, path))| (series, path)).collect())
+}
+
+/// The files of one series, and when each was written.
+pub(crate) fn files(results: &Path, name: &str) -> anyhow::Result<Vec<(SystemTime, PathBuf)>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(results).with_context(|| format!("{} cannot be read", results.display()))? {
+        let entry = entry?;
+        if series(&entry.file_name().to_string_lossy(), name).is_some_and(|(series, _)| series == name) {
+            found.push((entry.metadata()?.modified()?, entry.path()));
+        }
+    }
+    Ok(found)
 }
 
 /// `BENCH[-WORD]` and the day of a file `BENCH[-WORD]-YYYY-MM-DD-COMMIT.json`.
