@@ -2,9 +2,10 @@
 
 use std::sync::{
     Arc, Mutex,
-    atomic::{AtomicI16, AtomicI32, AtomicU32, Ordering::SeqCst},
+    atomic::{AtomicBool, AtomicI16, AtomicI32, AtomicU32, Ordering::SeqCst},
 };
 
+use crossbeam_channel::{Receiver, Sender};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -21,7 +22,7 @@ use crate::kafka::Settings;
 /// Answers a request, by its key and body; none: the connection breaks.
 type Answer = Box<dyn FnMut(&Says, i16, &[u8]) -> Option<Vec<u8>> + Send>;
 
-/// It leads all partitions of every topic.
+/// It leads all partitions of every topic, under the names of several brokers where it is told so.
 pub(super) struct Fake {
     pub(super) settings: Settings,
     pub(super) ground: Ground,
@@ -32,12 +33,19 @@ pub(super) struct Fake {
 /// What it says of itself.
 pub(super) struct Says {
     pub(super) leader_epoch: AtomicI32,
+    /// Who it is, from 0 on: each leads every so-many-th partition.
+    pub(super) brokers: AtomicI32,
     /// Of every topic.
     pub(super) partitions: AtomicI32,
     /// Times that it was asked for them.
     pub(super) asked: AtomicU32,
     /// To whoever wants to produce.
     pub(super) identity_code: AtomicI16,
+    /// It closes the connection behind the next answer.
+    pub(super) closes: AtomicBool,
+    /// Comes when the other side has closed that connection as well.
+    pub(super) closed: Receiver<()>,
+    has_closed: Sender<()>,
     pub(super) port: u16,
     newest: i16,
 }
@@ -53,11 +61,16 @@ impl Fake {
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let answer: Arc<Mutex<Answer>> = Arc::new(Mutex::new(Box::new(answer)));
+        let (has_closed, closed) = crossbeam_channel::bounded(8);
         let says = Arc::new(Says {
             leader_epoch: AtomicI32::new(0),
             partitions: AtomicI32::new(1),
+            brokers: AtomicI32::new(1),
             asked: AtomicU32::new(0),
             identity_code: AtomicI16::new(0),
+            closes: AtomicBool::new(false),
+            closed,
+            has_closed,
             port,
             newest,
         });
@@ -100,6 +113,12 @@ async fn serve(mut stream: TcpStream, says: Arc<Says>, answer: Arc<Mutex<Answer>
         if stream.write_all(&bytes).await.is_err() {
             return;
         }
+        if says.closes.swap(false, SeqCst) {
+            stream.shutdown().await.expect("is closed");
+            assert_eq!(stream.read(&mut [0]).await.ok(), Some(0), "nothing is asked any more");
+            says.has_closed.send(()).expect("the test listens");
+            return;
+        }
     }
 }
 
@@ -114,17 +133,19 @@ fn versions(newest: i16) -> Vec<u8> {
 }
 
 fn metadata(says: &Says, body: &[u8]) -> Vec<u8> {
-    let partitions = says.partitions.load(SeqCst);
+    let (partitions, brokers) = (says.partitions.load(SeqCst), says.brokers.load(SeqCst));
     says.asked.fetch_add(1, SeqCst);
     let mut reader = Reader::new(body);
     let topics: Vec<&str> = (0..reader.len().expect("topics")).map(|_| reader.text().expect("a name")).collect();
     let mut bytes = Vec::new();
     bytes.i32(0);
-    bytes.len_of(1);
-    bytes.i32(0);
-    bytes.text("127.0.0.1");
-    bytes.i32(says.port.into());
-    bytes.nullable_text(None);
+    bytes.len_of(brokers as usize);
+    for broker in 0..brokers {
+        bytes.i32(broker);
+        bytes.text("127.0.0.1");
+        bytes.i32(says.port.into());
+        bytes.nullable_text(None);
+    }
     bytes.nullable_text(None);
     bytes.i32(0);
     bytes.len_of(topics.len());
@@ -135,7 +156,8 @@ fn metadata(says: &Says, body: &[u8]) -> Vec<u8> {
         bytes.len_of(partitions as usize);
         for partition in 0..partitions {
             bytes.i16(0);
-            [partition, 0, says.leader_epoch.load(SeqCst)].into_iter().for_each(|number| bytes.i32(number));
+            let leader = [partition, partition % brokers, says.leader_epoch.load(SeqCst)];
+            leader.into_iter().for_each(|number| bytes.i32(number));
             (0..3).for_each(|_| bytes.len_of(0));
         }
     }

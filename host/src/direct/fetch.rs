@@ -13,7 +13,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
     time::{Duration, Instant},
 };
@@ -93,6 +93,8 @@ struct Shared {
     room: Notify,
     /// By epoch: the offset behind the last record that can be read.
     ends: Mutex<HashMap<u64, i64>>,
+    /// The lane is to wait no more, once.
+    woken: AtomicBool,
 }
 
 impl Shared {
@@ -159,6 +161,20 @@ impl Drop for Wake {
     }
 }
 
+/// Ends a lane's wait for chunks: there is something else to do. Where it does not wait, the next wait ends at once.
+#[derive(Clone, Debug)]
+pub struct Waker {
+    shared: Arc<Shared>,
+    lane: Unparker,
+}
+
+impl Waker {
+    pub fn wake(&self) {
+        self.shared.woken.store(true, SeqCst);
+        self.lane.unpark();
+    }
+}
+
 /// See the module's documentation. Dropping it ends the task.
 pub struct Fetcher {
     commands: mpsc::Sender<Command>,
@@ -212,19 +228,25 @@ impl Fetcher {
         self.commands.blocking_send(Command::Remove(epochs)).ok();
     }
 
+    /// For who has something else for the lane to do.
+    pub fn waker(&self) -> Waker {
+        Waker { shared: Arc::clone(&self.shared), lane: self.sleep.unparker().clone() }
+    }
+
     /// The offset of the next record to come, as of the last fetch.
     pub fn end(&self, epoch: u64) -> Option<i64> {
         self.shared.ends.lock().get(&epoch).copied()
     }
 
-    /// Waits up to `wait` for a first chunk, and takes what is there.
+    /// Waits for a first chunk, up to `wait` or until a [`Waker`] ends it, and takes what is there.
     ///
     /// # Errors
     /// A partition cannot be read on, in words.
     pub fn receive(&self, wait: Duration, into: &mut dyn FnMut(Chunk)) -> Result<(), String> {
         let until = Instant::now() + wait;
         let mut next = self.news.try_recv();
-        while matches!(next, Err(TryRecvError::Empty)) && Instant::now() < until {
+        let is_woken = || self.shared.woken.swap(false, SeqCst);
+        while matches!(next, Err(TryRecvError::Empty)) && !is_woken() && Instant::now() < until {
             self.sleep.park_deadline(until);
             next = self.news.try_recv();
         }

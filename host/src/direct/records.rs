@@ -44,6 +44,8 @@ pub(super) struct Builder {
     max_timestamp: i64,
     /// Headers of the record under construction.
     headers: Vec<u8>,
+    /// The records are compressed; there are no more to come.
+    packed: bool,
 }
 
 /// Who produces, and as which record of a partition: what lets a broker tell a repetition apart (KIP-98).
@@ -62,7 +64,7 @@ impl Builder {
     pub(super) fn with(mut memory: Vec<u8>) -> Self {
         memory.clear();
         memory.resize(HEADER, 0);
-        Self { bytes: memory, count: 0, base_timestamp: 0, max_timestamp: 0, headers: Vec::new() }
+        Self { bytes: memory, count: 0, base_timestamp: 0, max_timestamp: 0, headers: Vec::new(), packed: false }
     }
 
     pub(super) fn count(&self) -> usize {
@@ -122,15 +124,23 @@ impl Builder {
         true
     }
 
-    /// The whole batch, ready to be sent, and the records' own memory where it is no longer needed.
-    pub(super) fn finish(self, codec: Codec, sequence: Sequence) -> Result<(Vec<u8>, Option<Vec<u8>>), CodecError> {
-        let Self { mut bytes, count, base_timestamp, max_timestamp, .. } = self;
-        let mut spare = None;
-        if codec != Codec::None {
-            let mut packed = vec![0; HEADER];
-            codec.compress(&bytes[HEADER..], &mut packed)?;
-            spare = Some(std::mem::replace(&mut bytes, packed));
+    /// Compresses the records, unless they are: no more may come. Answers their own memory, which is no longer needed.
+    pub(super) fn pack(&mut self, codec: Codec) -> Result<Option<Vec<u8>>, CodecError> {
+        if codec == Codec::None || self.packed {
+            return Ok(None);
         }
+        let mut packed = Vec::with_capacity(self.bytes.len() / 2 + HEADER);
+        packed.resize(HEADER, 0);
+        codec.compress(&self.bytes[HEADER..], &mut packed)?;
+        self.packed = true;
+        Ok(Some(std::mem::replace(&mut self.bytes, packed)))
+    }
+
+    /// The whole batch, ready to be sent, and the records' own memory where it is no longer needed. `codec` is that of
+    /// [`Self::pack`], where that was called.
+    pub(super) fn finish(mut self, codec: Codec, sequence: Sequence) -> Result<(Vec<u8>, Option<Vec<u8>>), CodecError> {
+        let spare = self.pack(codec)?;
+        let Self { mut bytes, count, base_timestamp, max_timestamp, .. } = self;
         let mut head = Vec::with_capacity(HEADER);
         head.i64(0);
         head.i32((bytes.len() - BEFORE_LENGTH) as i32);

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use super::{
     flight::{Flight, Stuck},
     lane::End,
-    shared::{Shared, Wish},
+    shared::Shared,
     status::State,
+    steering::Wish,
 };
 use crate::contact::Contact;
 
@@ -24,7 +25,7 @@ const SAY_AGAIN: Duration = Duration::from_secs(10);
 pub(super) fn wait(shared: &Shared, lane: usize, flight: &Flight) -> Result<(), End> {
     let (mut said, mut logged): (_, Option<Instant>) = (None, None);
     let reached = loop {
-        match shared.wish() {
+        match shared.steering.wish() {
             Wish::Stop(_) => break Err(End::Stopped { left: 0 }),
             Wish::Rest(_) => break Err(End::Resting { left: 0 }),
             Wish::Run | Wish::Pause => {}
@@ -49,7 +50,7 @@ pub(super) fn wait(shared: &Shared, lane: usize, flight: &Flight) -> Result<(), 
                 said = Some(reason);
             }
         }
-        shared.wait(LOOK);
+        shared.steering.wait(LOOK);
     };
     if said.is_some() {
         shared.set_trouble(lane, None);

@@ -17,6 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use report::names;
 use tokio::runtime::Handle;
 
 use super::{
@@ -26,8 +27,9 @@ use super::{
     flight::{Flight, Stuck},
     gap::Gap,
     release::Release,
-    shared::{Shared, Wish},
+    shared::Shared,
     status::State,
+    steering::Wish,
     timed::Timed,
     transform::{Refused, Transformed, Transformer},
     work::{Held, Work, row_of_fire},
@@ -44,7 +46,7 @@ use crate::{
 const IDLE_WAIT: Duration = Duration::from_millis(20);
 
 /// The same where nothing is in flight: coming round costs some 40 us, and a hundred pipelines with little to do are to
-/// cost little. What is wished of a lane waits for it too.
+/// cost little. On the direct path a lane is woken when something is wished of it.
 const REST_WAIT: Duration = Duration::from_millis(100);
 
 /// Wait while the sinks have no room, or nothing is to be read.
@@ -112,6 +114,7 @@ impl<'a> Lane<'a> {
     ) -> Self {
         let mut timed = Timed::default();
         timed.set(controls.timer.as_ref(), now());
+        shared.steering.set_waker(index, source.waker());
         Self {
             shared,
             index,
@@ -121,7 +124,7 @@ impl<'a> Lane<'a> {
             runtime,
             controls,
             timed,
-            asked: shared.asked(),
+            asked: shared.steering.asked(),
             held: None,
             ahead: Ahead::default(),
             announced: HashSet::new(),
@@ -134,7 +137,8 @@ impl<'a> Lane<'a> {
         }
     }
 
-    pub(super) fn run(mut self) -> End {
+    /// `seen` is the turn of the steering that was seen last.
+    pub(super) fn run(mut self, seen: &mut u64) -> End {
         if let Err(error) = self.transformer.warm_up() {
             return End::Stuck(match error {
                 StartError::Call(CallError::Store(_)) => Stuck::Restart(error.to_string()),
@@ -145,7 +149,8 @@ impl<'a> Lane<'a> {
             return End::Stuck(stuck);
         }
         loop {
-            let wish = self.shared.wish();
+            let (wish, turn) = self.shared.steering.look();
+            *seen = turn;
             match wish {
                 Wish::Stop(deadline) => return End::Stopped { left: self.finish(deadline) },
                 Wish::Rest(deadline) => return End::Resting { left: self.finish(deadline) },
@@ -171,17 +176,17 @@ impl<'a> Lane<'a> {
         }
         if paused {
             self.let_times_go();
-            self.gap.wait(|| self.shared.wait(IDLE_WAIT));
+            self.gap.wait(|| self.shared.steering.wait(IDLE_WAIT));
         } else if !room {
             if !self.work_ahead()? {
                 let wait = self.flight.stuck_for().unwrap_or_default() / PART_OF_WAIT;
-                self.gap.wait(|| self.shared.wait(wait.clamp(BUSY_WAIT, IDLE_WAIT)));
+                self.gap.wait(|| self.shared.steering.wait(wait.clamp(BUSY_WAIT, IDLE_WAIT)));
             }
         } else if let Some(held) = self.held.take_if(|held| held.until <= Instant::now()) {
             self.work(held.work, held.attempt, Some(held.since))?;
         } else if let Some(held) = &self.held {
             let wait = held.until.saturating_duration_since(Instant::now()).min(IDLE_WAIT);
-            self.gap.wait(|| self.shared.wait(wait));
+            self.gap.wait(|| self.shared.steering.wait(wait));
         } else if let Some(at) = self.fire_due() {
             self.work(Work::Fire(at), 0, None)?;
         } else {
@@ -319,7 +324,7 @@ impl<'a> Lane<'a> {
     /// The planned time that is due, where this lane is the one to fire; or now, where it was asked for by hand.
     fn fire_due(&mut self) -> Option<i64> {
         let now = now();
-        let asked = self.shared.asked();
+        let asked = self.shared.steering.asked();
         let by_hand = std::mem::replace(&mut self.asked, asked) != asked;
         let due = self.timed.due(now);
         if due.is_none() && !by_hand {
@@ -440,7 +445,7 @@ impl<'a> Lane<'a> {
         let deadline = Instant::now() + REVOKE_DEADLINE;
         while !lost && !self.flight.is_settled(epochs()) && Instant::now() < deadline {
             self.settle()?;
-            self.shared.wait(BUSY_WAIT);
+            self.shared.steering.wait(BUSY_WAIT);
         }
         if self.flight.in_transaction() && (lost || !self.flight.is_settled(epochs())) {
             // Its offsets are no longer ours to commit.
@@ -469,7 +474,7 @@ impl<'a> Lane<'a> {
                 tracing::warn!(pipeline = self.shared.spec.name, ?stuck, "while stopping");
                 break;
             }
-            self.shared.wait(BUSY_WAIT);
+            self.shared.steering.wait(BUSY_WAIT);
         }
         if let Err(stuck) = self.flight.commit(&self.source, true) {
             tracing::warn!(pipeline = self.shared.spec.name, ?stuck, "last commit failed");
@@ -477,9 +482,9 @@ impl<'a> Lane<'a> {
         self.reported_at = None;
         self.report();
         let left = self.flight.len();
-        if let Wish::Stop(_) = self.shared.wish() {
+        if let Wish::Stop(_) = self.shared.steering.wish() {
             // Behind this, clients are closed, which may take long.
-            self.shared.drained(self.index, left);
+            self.shared.steering.drained(self.index, left);
         }
         left
     }
@@ -487,11 +492,4 @@ impl<'a> Lane<'a> {
 
 fn restart(error: KafkaError) -> Stuck {
     Stuck::Restart(error.to_string())
-}
-
-fn names(assignments: &[Assignment]) -> Vec<String> {
-    assignments
-        .iter()
-        .map(|assignment| format!("{}[{}]", assignment.partition.topic, assignment.partition.partition))
-        .collect()
 }

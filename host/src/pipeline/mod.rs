@@ -23,6 +23,7 @@ mod seek;
 mod shared;
 mod status;
 mod steer;
+mod steering;
 mod tally;
 mod timed;
 mod transaction;
@@ -44,10 +45,11 @@ pub use histogram::{Histogram, Snapshot};
 use lane::{End, Lane};
 pub use release::{ModuleId, PrepareError, Release, check_timer};
 pub use seek::{Group, Move, Moves, Places, SeekError, SeekTo};
+use shared::Shared;
 pub use shared::{Began, OnBegan};
-use shared::{Shared, Wish};
 pub use status::{Counters, Counts, PartitionStatus, Partitions, State, Status, SwapGaps};
 pub use steer::{FireError, Resting, Steer};
+use steering::Wish;
 
 use crate::config;
 pub use crate::{
@@ -142,11 +144,11 @@ impl Pipeline {
     }
 
     pub fn pause(&self) {
-        self.shared.set_wish(Wish::Pause);
+        self.shared.steering.set_wish(Wish::Pause);
     }
 
     pub fn resume(&self) {
-        self.shared.set_wish(Wish::Run);
+        self.shared.steering.set_wish(Wish::Run);
     }
 
     pub fn status(&self) -> Status {
@@ -159,7 +161,7 @@ impl Pipeline {
 
     /// Delivers and commits what is in flight, for at most `deadline`, and leaves the group.
     pub fn stop(mut self, deadline: Duration) -> StopReport {
-        self.shared.set_wish(Wish::Stop(Instant::now() + deadline));
+        self.shared.steering.set_wish(Wish::Stop(Instant::now() + deadline));
         let left = self.lanes.drain(..).map(|lane| lane.join().unwrap_or(0)).sum();
         StopReport { left }
     }
@@ -167,7 +169,7 @@ impl Pipeline {
 
 impl Drop for Pipeline {
     fn drop(&mut self) {
-        self.shared.set_wish(Wish::Stop(Instant::now()));
+        self.shared.steering.set_wish(Wish::Stop(Instant::now()));
     }
 }
 
@@ -175,12 +177,13 @@ impl Drop for Pipeline {
 fn supervise(shared: &Shared, index: usize, deps: &Deps) -> usize {
     let mut restarts = 0;
     loop {
-        if let Wish::Rest(_) = shared.wish() {
-            shared.rest(index, 0);
+        if let Wish::Rest(_) = shared.steering.wish() {
+            shared.steering.rest(index, 0);
         }
         let started = Instant::now();
+        let (_, mut seen) = shared.steering.look();
         let end = match start(shared, index, deps) {
-            Ok(lane) => lane.run(),
+            Ok(lane) => lane.run(&mut seen),
             Err(end) => end,
         };
         let pipeline = &shared.spec.name;
@@ -188,13 +191,14 @@ fn supervise(shared: &Shared, index: usize, deps: &Deps) -> usize {
         match end {
             End::Stopped { left } => return left,
             End::Resting { left } => {
-                shared.rest(index, left);
+                shared.steering.rest(index, left);
                 restarts = 0;
             }
             End::Stuck(Stuck::Failed(reason)) => {
                 tracing::error!(pipeline, lane = index, reason, "pipeline failed");
                 shared.set_trouble(index, Some((State::Failed, reason)));
-                shared.wait_for_turn();
+                // What was wished while its clients were closed counts, too.
+                shared.steering.wait_for_turn(seen);
                 restarts = 0;
             }
             End::Stuck(Stuck::Restart(reason)) => {
@@ -202,11 +206,11 @@ fn supervise(shared: &Shared, index: usize, deps: &Deps) -> usize {
                 let pause = RESTART.wait(restarts, rand::random());
                 tracing::warn!(pipeline, lane = index, reason, ?pause, "lane starts over from what is committed");
                 shared.set_trouble(index, Some((State::Stalled, reason)));
-                shared.wait(pause);
+                shared.steering.wait(pause);
             }
         }
-        if let Wish::Stop(_) = shared.wish() {
-            shared.drained(index, 0);
+        if let Wish::Stop(_) = shared.steering.wish() {
+            shared.steering.drained(index, 0);
             return 0;
         }
         shared.set_trouble(index, None);

@@ -1,16 +1,15 @@
 //! What a pipeline's lanes share with whoever steers them: the live release, what is wanted, and what is reported.
 //!
 //! Control reaches the lanes through this alone: a release that is read once per batch, the controls of the trigger, and
-//! a wish (run, pause, rest, stop).
+//! a wish ([`Steering`]).
 
 use std::{
     collections::BTreeMap,
     sync::{Arc, atomic::Ordering::Relaxed},
-    time::{Duration, Instant},
 };
 
 use arc_swap::ArcSwap;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 
 use super::{
     build::stats,
@@ -18,6 +17,7 @@ use super::{
     refused::Refused,
     release::Release,
     status::{Counters, PartitionStatus, Partitions, State, Status, SwapGaps},
+    steering::{Steering, Wish},
 };
 use crate::{config, direct::Unfit, kafka::Partition, sink::SinkStats};
 
@@ -34,29 +34,6 @@ pub struct Began {
 /// Called from lane threads, a few times per swap: it must not block for long.
 pub type OnBegan = Arc<dyn Fn(Began) + Send + Sync>;
 
-/// What the lanes are to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wish {
-    Run,
-    Pause,
-    /// Deliver and commit what is in flight, until this moment at the latest, leave the group, and wait for another wish.
-    Rest(Instant),
-    /// Deliver and commit what is in flight, until this moment at the latest, and end.
-    Stop(Instant),
-}
-
-struct Steering {
-    wish: Wish,
-    /// Counts every wish, swap and change of controls: a failed lane tries again when it changes.
-    turn: u64,
-    /// Lanes at rest, with the batches that each left in flight.
-    resting: BTreeMap<usize, usize>,
-    /// Lanes that have stopped but for their clients, with the same.
-    drained: BTreeMap<usize, usize>,
-    /// Fires of the timed trigger that were asked for by hand.
-    asked: u64,
-}
-
 pub(super) struct Shared {
     pub(super) spec: Arc<config::Pipeline>,
     pub(super) counters: Counters,
@@ -64,10 +41,9 @@ pub(super) struct Shared {
     pub(super) sinks: BTreeMap<String, Arc<SinkStats>>,
     pub(super) refused: Arc<Refused>,
     pub(super) unfit: Unfit,
+    pub(super) steering: Steering,
     release: ArcSwap<Release>,
     controls: ArcSwap<Controls>,
-    steering: Mutex<Steering>,
-    changed: Condvar,
     /// By lane: why it is not running.
     trouble: Mutex<BTreeMap<usize, (State, String)>>,
     /// By lane.
@@ -86,14 +62,7 @@ impl Shared {
             spec,
             counters: Counters::default(),
             release: ArcSwap::new(release),
-            steering: Mutex::new(Steering {
-                wish,
-                turn: 0,
-                resting: BTreeMap::new(),
-                drained: BTreeMap::new(),
-                asked: 0,
-            }),
-            changed: Condvar::new(),
+            steering: Steering::new(wish),
             trouble: Mutex::default(),
             partitions: Mutex::default(),
             began,
@@ -113,7 +82,7 @@ impl Shared {
     /// Makes another release the live one; answers the one before.
     pub(super) fn swap(&self, release: Arc<Release>) -> Arc<Release> {
         let before = self.release.swap(release);
-        self.turn(|_| {});
+        self.steering.note_change();
         before
     }
 
@@ -128,85 +97,7 @@ impl Shared {
 
     pub(super) fn set_controls(&self, controls: Controls) {
         self.controls.store(Arc::new(controls));
-        self.turn(|_| {});
-    }
-
-    /// Fires of the timed trigger that were asked for by hand, so far.
-    pub(super) fn asked(&self) -> u64 {
-        self.steering.lock().asked
-    }
-
-    pub(super) fn ask_to_fire(&self) {
-        self.turn(|steering| steering.asked += 1);
-    }
-
-    pub(super) fn wish(&self) -> Wish {
-        self.steering.lock().wish
-    }
-
-    /// A stop is final.
-    pub(super) fn set_wish(&self, wish: Wish) {
-        self.turn(|steering| {
-            if !matches!(steering.wish, Wish::Stop(_)) {
-                steering.wish = wish;
-            }
-        });
-    }
-
-    fn turn(&self, change: impl FnOnce(&mut Steering)) {
-        let mut steering = self.steering.lock();
-        change(&mut steering);
-        steering.turn += 1;
-        self.changed.notify_all();
-    }
-
-    /// A lane is at rest, until something else is wished.
-    pub(super) fn rest(&self, lane: usize, left: usize) {
-        let mut steering = self.steering.lock();
-        steering.resting.insert(lane, left);
-        self.changed.notify_all();
-        while let Wish::Rest(_) = steering.wish {
-            self.changed.wait(&mut steering);
-        }
-        steering.resting.remove(&lane);
-    }
-
-    /// Waits until so many lanes are at rest, and answers the batches that they left in flight; none where the time is
-    /// over.
-    pub(super) fn wait_for_rest(&self, lanes: usize, until: Instant) -> Option<usize> {
-        let mut steering = self.steering.lock();
-        while steering.resting.len() < lanes {
-            if self.changed.wait_until(&mut steering, until).timed_out() {
-                return None;
-            }
-        }
-        Some(steering.resting.values().sum())
-    }
-
-    /// A lane has delivered and committed what it could, and has only its clients to close.
-    pub(super) fn drained(&self, lane: usize, left: usize) {
-        self.steering.lock().drained.insert(lane, left);
-    }
-
-    /// Batches that lanes left in flight, once each has stopped but for its clients.
-    pub(super) fn left(&self) -> Option<usize> {
-        let steering = self.steering.lock();
-        (steering.drained.len() == self.spec.source.lanes).then(|| steering.drained.values().sum())
-    }
-
-    /// Waits for a wish or a swap, at most for `timeout`.
-    pub(super) fn wait(&self, timeout: Duration) {
-        let mut steering = self.steering.lock();
-        self.changed.wait_for(&mut steering, timeout);
-    }
-
-    /// Waits until something is wished after this call; answers at once where the wish is to end.
-    pub(super) fn wait_for_turn(&self) {
-        let mut steering = self.steering.lock();
-        let turn = steering.turn;
-        while steering.turn == turn && !matches!(steering.wish, Wish::Rest(_) | Wish::Stop(_)) {
-            self.changed.wait(&mut steering);
-        }
+        self.steering.note_change();
     }
 
     pub(super) fn set_trouble(&self, lane: usize, trouble: Option<(State, String)>) {
@@ -234,7 +125,7 @@ impl Shared {
     pub(super) fn status(&self) -> Status {
         let release = self.release();
         let trouble = self.trouble.lock().values().max_by_key(|(state, _)| *state == State::Failed).cloned();
-        let (state, reason) = match (self.wish(), trouble) {
+        let (state, reason) = match (self.steering.wish(), trouble) {
             (Wish::Stop(_), _) => (State::Stopped, None),
             (Wish::Rest(_), _) => (State::Paused, Some("its offsets are being moved".into())),
             (_, Some((State::Failed, reason))) => (State::Failed, Some(reason)),

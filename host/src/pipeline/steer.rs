@@ -7,11 +7,7 @@ use std::{
 
 use thiserror::Error;
 
-use super::{
-    release::PrepareError,
-    seek::SeekError,
-    shared::{Shared, Wish},
-};
+use super::{release::PrepareError, seek::SeekError, shared::Shared, steering::Wish};
 use crate::config::TimerScope;
 
 /// How long clients may take to close behind a drain.
@@ -52,7 +48,7 @@ pub struct Resting {
 
 impl Drop for Resting {
     fn drop(&mut self) {
-        self.shared.set_wish(self.before);
+        self.shared.steering.set_wish(self.before);
     }
 }
 
@@ -69,7 +65,7 @@ impl Steer {
     /// Of a pipeline that is told to stop: the batches that it left in flight, once that is known. Its clients may still
     /// be closing.
     pub fn left(&self) -> Option<usize> {
-        self.shared.left()
+        self.shared.steering.left(self.lanes())
     }
 
     /// Delivers and commits what is in flight, for at most `drain`, and leaves the group until the answer is dropped.
@@ -78,11 +74,12 @@ impl Steer {
     /// A lane does not end in time: all go on.
     pub fn rest(&self, drain: Duration) -> Result<Resting, SeekError> {
         let shared = Arc::clone(&self.shared);
-        let before = shared.wish();
+        let before = shared.steering.wish();
         let deadline = Instant::now() + drain;
-        shared.set_wish(Wish::Rest(deadline));
+        shared.steering.set_wish(Wish::Rest(deadline));
         let mut resting = Resting { shared, before, left: 0 };
-        resting.left = self.shared.wait_for_rest(self.lanes(), deadline + CLOSING).ok_or(SeekError::Restless)?;
+        resting.left =
+            self.shared.steering.wait_for_rest(self.lanes(), deadline + CLOSING).ok_or(SeekError::Restless)?;
         Ok(resting)
     }
 
@@ -94,7 +91,7 @@ impl Steer {
     pub fn fire(&self) -> Result<u64, FireError> {
         let shared = &self.shared;
         shared.release().check_timer()?;
-        if shared.wish() != Wish::Run {
+        if shared.steering.wish() != Wish::Run {
             return Err(FireError::Paused);
         }
         let timer = shared.controls().timer.clone();
@@ -108,7 +105,7 @@ impl Steer {
             return Err(FireError::NotHere(first));
         }
         let before = shared.counters.fires.load(Relaxed);
-        shared.ask_to_fire();
+        shared.steering.ask_to_fire();
         let deadline = Instant::now() + FIRED_WITHIN;
         while Instant::now() < deadline {
             let fired = shared.counters.fires.load(Relaxed) - before;

@@ -20,6 +20,8 @@ use crate::{
     kafka::{Consumer, Event, KafkaError, Message, Partition, Settings, StartAt, Trouble},
 };
 
+pub use crate::direct::Waker;
+
 mod gather;
 use gather::{Gather, Gathered, Lots};
 
@@ -159,6 +161,14 @@ impl Source {
             });
         }
         Ok(())
+    }
+
+    /// Who has something else for the lane to do ends its wait in [`Self::receive`] with this. None: librdkafka waits.
+    pub fn waker(&self) -> Option<Waker> {
+        match &self.feed {
+            Feed::Client(_) => None,
+            Feed::Direct(fetcher, _) => Some(fetcher.waker()),
+        }
     }
 
     /// Gives revoked partitions back to the group.

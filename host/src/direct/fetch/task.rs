@@ -52,6 +52,21 @@ struct Position {
     held_by: i32,
 }
 
+/// A broker's connection.
+#[derive(Default)]
+struct Link {
+    /// Made with the first request, and lent to the one that is under way.
+    connection: Option<Connection>,
+    /// Bytes that the answer under way may bring. None: nothing is asked now.
+    coming: Option<usize>,
+    /// The turn in which it was asked last.
+    asked_at: Option<usize>,
+    /// Requests in a row that came to nothing.
+    failures: u32,
+    /// Answers in a row without a record.
+    empty: u32,
+}
+
 /// What was asked of a broker.
 struct Asked {
     epoch: u64,
@@ -79,16 +94,8 @@ struct Task {
     failed: bool,
     /// By epoch.
     positions: HashMap<u64, Position>,
-    /// Brokers that nothing is asked of now.
-    idle: HashMap<i32, Connection>,
-    /// The others, with the bytes that their answers may bring.
-    busy: HashMap<i32, usize>,
-    /// By broker: the turn in which it was asked last.
-    asked_at: HashMap<i32, usize>,
-    /// By broker: requests in a row that came to nothing.
-    failures: HashMap<i32, u32>,
-    /// By broker: answers in a row without a record.
-    empty: HashMap<i32, u32>,
+    /// By broker.
+    links: HashMap<i32, Link>,
     /// Counts requests: another partition stands first each time.
     turn: usize,
     /// How many bytes of records a fetched byte became, the last time.
@@ -116,11 +123,7 @@ pub(super) async fn run(
         unfit,
         failed: false,
         positions: HashMap::new(),
-        idle: HashMap::new(),
-        busy: HashMap::new(),
-        asked_at: HashMap::new(),
-        failures: HashMap::new(),
-        empty: HashMap::new(),
+        links: HashMap::new(),
         turn: 0,
         expansion: 1,
         waiting: FuturesUnordered::new(),
@@ -160,7 +163,7 @@ impl Task {
                     self.positions.insert(epoch, position);
                 }
                 self.refresh_at = Instant::now();
-                self.empty.clear();
+                self.links.values_mut().for_each(|link| link.empty = 0);
             }
             Command::Remove(epochs) => epochs.iter().for_each(|epoch| {
                 self.positions.remove(epoch);
@@ -211,10 +214,11 @@ impl Task {
         }
         // Whoever was asked longest ago is asked first, and for its share: a slower one could otherwise never find room.
         let share = (queued_max / by_broker.len().max(1)).max(FETCH_MIN);
-        let mut brokers: Vec<_> = by_broker.into_iter().filter(|(broker, _)| !self.busy.contains_key(broker)).collect();
-        brokers.sort_unstable_by_key(|(broker, _)| self.asked_at.get(broker).copied());
+        let is_busy = |broker: &i32| self.links.get(broker).is_some_and(|link| link.coming.is_some());
+        let mut brokers: Vec<_> = by_broker.into_iter().filter(|(broker, _)| !is_busy(broker)).collect();
+        brokers.sort_unstable_by_key(|(broker, _)| self.links.get(broker).and_then(|link| link.asked_at));
         for (broker, epochs) in brokers {
-            let coming: usize = self.busy.values().sum();
+            let coming: usize = self.links.values().filter_map(|link| link.coming).sum();
             if self.shared.queued.load(SeqCst).saturating_add(coming) >= queued_max {
                 return;
             }
@@ -234,7 +238,6 @@ impl Task {
         from.sort_unstable_by_key(|(_, from)| (from.topic, from.partition));
         let from = in_turn(from, self.turn, |one, next| one.1.topic == next.1.topic);
         self.turn = self.turn.wrapping_add(1);
-        self.asked_at.insert(broker, self.turn);
         let asked = from.iter().filter_map(|(epoch, from)| {
             let partition = self.positions.get(epoch)?.partition.clone();
             Some(Asked { epoch: *epoch, partition, offset: from.offset })
@@ -242,7 +245,8 @@ impl Task {
         let asked = asked.collect();
         let partitions: Vec<FetchFrom<'_>> = from.into_iter().map(|(_, from)| from).collect();
         let FetchOptions { min_bytes, partition_max_bytes, patience, .. } = self.options;
-        let wait = self.options.wait_after(self.empty.get(&broker).copied().unwrap_or(0));
+        let link = self.links.entry(broker).or_default();
+        let wait = self.options.wait_after(link.empty);
         let limits = FetchLimits {
             wait_ms: i32::try_from(wait.as_millis()).unwrap_or(i32::MAX),
             min_bytes,
@@ -250,9 +254,9 @@ impl Task {
             partition_max_bytes,
         };
         let body = Bytes::from(api::fetch_request(limits, &partitions));
-        let (connection, address) = (self.idle.remove(&broker), self.cluster.address(broker).cloned());
+        (link.asked_at, link.coming) = (Some(self.turn), Some(share));
+        let (connection, address) = (link.connection.take(), self.cluster.address(broker).cloned());
         let (caller, patience) = (self.cluster.caller.clone(), patience.saturating_add(wait));
-        self.busy.insert(broker, share);
         self.waiting.push(Box::pin(async move {
             let connection = match (connection.filter(Connection::is_open), address) {
                 (Some(connection), _) => Ok(connection),
@@ -356,7 +360,7 @@ fn pause(common: &Common, attempts: u32) -> Duration {
 
 /// What is sorted by topic and partition, with another one first in each turn: a broker fills an answer in the order of
 /// the request, and whoever stands first may take all of it. Those of one topic stay together.
-fn in_turn<T: Clone>(mut sorted: Vec<T>, turn: usize, together: impl Fn(&T, &T) -> bool) -> Vec<T> {
+pub(super) fn in_turn<T: Clone>(mut sorted: Vec<T>, turn: usize, together: impl Fn(&T, &T) -> bool) -> Vec<T> {
     let mut groups: Vec<&mut [T]> = sorted.chunk_by_mut(together).collect();
     let Some(first) = turn.checked_rem(groups.len()) else { return Vec::new() };
     let round = turn / groups.len();

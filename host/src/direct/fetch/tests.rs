@@ -1,4 +1,4 @@
-use std::sync::{Arc, atomic::AtomicBool};
+use std::sync::Arc;
 
 use super::*;
 use crate::{
@@ -14,6 +14,11 @@ use crate::{
 
 /// An answer about partition 0 of `t`.
 fn answer(code: i16, aborted: &[(i64, i64)], records: &[u8]) -> Vec<u8> {
+    answer_of(0, code, aborted, records)
+}
+
+/// The same about another one.
+fn answer_of(partition: i32, code: i16, aborted: &[(i64, i64)], records: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     bytes.i32(0);
     bytes.i16(0);
@@ -21,7 +26,7 @@ fn answer(code: i16, aborted: &[(i64, i64)], records: &[u8]) -> Vec<u8> {
     bytes.len_of(1);
     bytes.text("t");
     bytes.len_of(1);
-    bytes.i32(0);
+    bytes.i32(partition);
     bytes.i16(code);
     [100, 100, 0].into_iter().for_each(|offset| bytes.i64(offset));
     bytes.len_of(aborted.len());
@@ -52,16 +57,16 @@ fn batch(offset: i64, producer: i64, attributes: i16, records: &[(&[u8], &str)])
 
 /// The offset that a request asks for.
 fn asked(body: &[u8]) -> i64 {
-    asked_of(body).1
+    asked_of(body).2
 }
 
-/// The same, and the epoch of the leader that it is asked of.
-fn asked_of(body: &[u8]) -> (i32, i64) {
+/// Of which partition, and of a leader of which epoch, it asks for which offset.
+fn asked_of(body: &[u8]) -> (i32, i32, i64) {
     let mut reader = Reader::new(body);
     reader.take(4 + 4 + 4 + 4 + 1 + 4 + 4).expect("limits");
     assert_eq!((reader.len(), reader.text(), reader.len()), (Ok(1), Ok("t"), Ok(1)));
-    reader.i32().expect("a partition");
-    (reader.i32().expect("its leader's epoch"), reader.i64().expect("an offset"))
+    let (partition, epoch) = (reader.i32(), reader.i32());
+    (partition.expect("a partition"), epoch.expect("its leader's epoch"), reader.i64().expect("an offset"))
 }
 
 fn fetcher(fake: &Fake, offset: i64) -> Fetcher {
@@ -211,13 +216,13 @@ fn a_new_leader_that_lacks_what_was_read_is_read_from_where_its_log_parts() {
         let old = of_leader(0, batch(0, -1, 0, &[(b"k", "a"), (b"k", "b"), (b"k", "lost")]));
         let new = of_leader(1, batch(2, -1, 0, &[(b"k", "in its place"), (b"k", "d")]));
         Some(match (asked_of(body), leader.load(SeqCst)) {
-            ((0, 0), 0) => answer(0, &[], &old),
-            ((0, 3), _) => {
+            ((_, 0, 0), 0) => answer(0, &[], &old),
+            ((_, 0, 3), _) => {
                 leader.store(1, SeqCst);
                 answer(FENCED, &[], &[])
             }
             // Who asks for offset 3 here has not found out, and is given what is behind it.
-            ((1, 2 | 3), 1) => answer(0, &[], &new),
+            ((_, 1, 2 | 3), 1) => answer(0, &[], &new),
             _ => answer(0, &[], &[]),
         })
     });
@@ -301,4 +306,76 @@ fn a_broker_without_records_may_wait_longer_each_time_until_it_has_some_or_parti
     fetcher.add([(2, Partition { topic: Arc::from("t"), partition: 1 }, 0)].into_iter());
     // The answer that was under way counts already.
     assert!(waits.iter().take(10_000).any(|wait| wait <= 100));
+}
+
+#[test]
+fn a_connection_that_was_closed_while_nothing_was_asked_is_made_anew_and_that_is_no_failure() {
+    let mut fake = Fake::start(11, |says, _, body| {
+        let from = asked(body);
+        says.closes.store(from == 0, SeqCst);
+        let value = if from < 2 { "x".repeat(2000) } else { String::new() };
+        Some(answer(0, &[], &batch(from, -1, 0, &[(b"k", &value)])))
+    });
+    // The first answer is more than may wait: no more is asked for until it is taken.
+    fake.settings.properties.push(("queued.max.messages.kbytes".into(), "1".into()));
+    let fetcher = fetcher(&fake, 0);
+    fake.says.closed.recv_timeout(Duration::from_secs(60)).expect("it is closed");
+    let asked = fake.says.asked.load(SeqCst);
+    assert_eq!(read(&fetcher, 2).map(|read| (read[0].0, read[1].0)), Ok((0, 1)));
+    assert_eq!(fake.says.asked.load(SeqCst), asked, "who leads is asked again where a fetch fails");
+}
+
+#[test]
+fn brokers_are_asked_in_turn_where_there_is_no_room_for_the_answers_of_all() {
+    let mut fake = Fake::start(11, |_, _, body| {
+        let (partition, _, offset) = asked_of(body);
+        let records = batch(offset, -1, 0, &[(b"k", &"x".repeat(2000))]);
+        Some(answer_of(partition, 0, &[], &records))
+    });
+    fake.says.partitions.store(2, SeqCst);
+    fake.says.brokers.store(2, SeqCst);
+    // One answer is more than may wait.
+    fake.settings.properties.push(("queued.max.messages.kbytes".into(), "1".into()));
+    let fetcher = Fetcher::start(&fake.settings, &fake.ground).expect("a fetcher");
+    let begins = [0, 1].map(|partition| (partition as u64, Partition { topic: Arc::from("t"), partition }, 0));
+    fetcher.add(begins.into_iter());
+    let mut epochs = Vec::new();
+    while epochs.len() < 20 {
+        fetcher.receive(Duration::from_secs(1), &mut |chunk| epochs.push(chunk.epoch)).expect("no error");
+    }
+    assert!(epochs.windows(2).all(|two| two[0] != two[1]), "{epochs:?}");
+}
+
+#[test]
+fn each_partition_stands_first_in_some_request_and_those_of_a_topic_stay_together() {
+    let all = [("a", 0), ("a", 1), ("a", 2), ("b", 0), ("b", 1), ("c", 0)];
+    let mut first = std::collections::BTreeSet::new();
+    for turn in 0..9 {
+        let order = super::task::in_turn(all.to_vec(), turn, |one, next| one.0 == next.0);
+        first.insert(order[0]);
+        let mut topics: Vec<_> = order.iter().map(|one| one.0).collect();
+        topics.dedup();
+        assert_eq!((order.len(), topics.len()), (6, 3), "{order:?}");
+    }
+    assert_eq!(first.into_iter().collect::<Vec<_>>(), all);
+    assert!(super::task::in_turn(Vec::<u8>::new(), 3, |_, _| true).is_empty());
+}
+
+#[test]
+fn a_waker_ends_one_wait_and_no_other() {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let fake = Fake::start(11, |_, _, _| Some(answer(0, &[], &[])));
+    let fetcher = fetcher(&fake, 0);
+    let waker = fetcher.waker();
+    let (told, heard) = crossbeam_channel::bounded(8);
+    std::thread::spawn(move || {
+        while fetcher.receive(HOUR, &mut |_| panic!("nothing is there")).is_ok() {
+            told.send(()).expect("the test listens");
+        }
+    });
+    for _ in 0..3 {
+        waker.wake();
+        heard.recv_timeout(Duration::from_secs(60)).expect("the wait ends");
+        assert!(heard.try_recv().is_err(), "and the next one does not");
+    }
 }

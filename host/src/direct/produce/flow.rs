@@ -99,6 +99,15 @@ impl Flow {
         Ok(Some((bytes, spare)))
     }
 
+    /// Compresses the batch behind the one under way, which is not to wait for it then. Where there was something to do,
+    /// the memory that is left over.
+    pub(super) fn pack_ahead(&mut self, codec: Codec) -> Option<Vec<u8>> {
+        let next = self.batches.get_mut(usize::from(self.under_way))?;
+        let Content::Filled(Some(builder)) = &mut next.content else { return None };
+        // What fails does so again when it is to be sent, which says it.
+        builder.pack(codec).ok().flatten()
+    }
+
     /// The batch under way is at the broker: its numbers, and its memory.
     pub(super) fn arrived(&mut self) -> Option<(Vec<u64>, Option<Vec<u8>>)> {
         let batch = self.settle()?;
@@ -201,6 +210,32 @@ mod tests {
         assert_eq!(sent(&mut flow, TWO), first);
         assert_eq!(flow.arrived().expect("a batch").0, [1, 2, 3]);
         assert_eq!(sent(&mut flow, ONE), (1, 3, vec![4, 5]));
+    }
+
+    #[test]
+    fn a_batch_is_compressed_behind_another_one_once_and_is_the_same_that_way() {
+        const CODEC: Codec = Codec::Lz4;
+        let start = |flow: &mut Flow| flow.start(ONE, CODEC).expect("encoded").expect("a batch");
+        let flow = |ahead: bool| {
+            let mut flow = Flow::default();
+            flow.push(pending(1..4));
+            flow.push(pending(4..6));
+            flow.push(pending(6..7));
+            start(&mut flow);
+            if ahead {
+                assert!(flow.pack_ahead(CODEC).is_some_and(|left| !left.is_empty()));
+                assert!(flow.pack_ahead(CODEC).is_none(), "there is no other one next to it");
+            }
+            assert_eq!(flow.arrived().expect("a batch").0, [1, 2, 3]);
+            flow
+        };
+        let (ahead, in_time) = (start(&mut flow(true)), start(&mut flow(false)));
+        assert_eq!(ahead.0, in_time.0);
+        assert_eq!((ahead.1, in_time.1.is_some()), (None, true));
+        let mut rows = Vec::new();
+        records::batches(&ahead.0).expect("a sound batch")[0].rows(0, &mut rows).expect("records");
+        assert_eq!(rows.iter().map(|row| row.timestamp).collect::<Vec<_>>(), [4, 5]);
+        assert!(flow(false).pack_ahead(Codec::None).is_none());
     }
 
     #[test]

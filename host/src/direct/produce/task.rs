@@ -161,11 +161,15 @@ pub(super) async fn run(
         task.learn_and_identify(now);
         task.add();
         task.send(now);
+        let packed = task.pack_ahead();
         let next = task.next_at(now);
         tokio::select! {
+            biased;
             Some(done) = task.waiting.next() => task.take(done),
             () = shared.wake.notified() => {}
             () = sleep_until(next) => {}
+            // There may be another one; but what can be sent goes first.
+            () = std::future::ready(()), if packed => {}
         }
     }
 }
@@ -358,6 +362,15 @@ impl Task {
             Done::Produced { broker, sent, answer }
         }));
         taken
+    }
+
+    /// Compresses one batch while its partition's leader has the one before. Answers whether there was one.
+    fn pack_ahead(&mut self) -> bool {
+        let codec = self.options.codec;
+        let spare = self.active.iter().find_map(|place| self.flows.get_mut(place)?.pack_ahead(codec));
+        let Some(spare) = spare else { return false };
+        keep(&self.shared, spare);
+        true
     }
 
     fn next_at(&self, now: Instant) -> Instant {

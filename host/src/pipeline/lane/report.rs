@@ -3,9 +3,12 @@
 use std::time::{Duration, Instant};
 
 use super::Lane;
-use crate::pipeline::{
-    status::{PartitionStatus, State},
-    work::Held,
+use crate::{
+    pipeline::{
+        status::{PartitionStatus, State},
+        work::Held,
+    },
+    source::Assignment,
 };
 
 /// How long deliveries may be under way without one being settled, or a batch asked for again and again, before the
@@ -13,6 +16,14 @@ use crate::pipeline::{
 const STALLED_AFTER: Duration = Duration::from_secs(10);
 
 const STATUS_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Partitions in a line of the log.
+pub(super) fn names(assignments: &[Assignment]) -> Vec<String> {
+    assignments
+        .iter()
+        .map(|assignment| format!("{}[{}]", assignment.partition.topic, assignment.partition.partition))
+        .collect()
+}
 
 impl Lane<'_> {
     pub(super) fn note_stall(&mut self) {

@@ -20,10 +20,7 @@ impl Task {
             Done::Metadata(Ok(metadata)) => {
                 self.refreshing = false;
                 self.cluster.learn(&metadata);
-                self.idle.retain(|broker, _| self.cluster.knows(*broker));
-                self.failures.retain(|broker, _| self.cluster.knows(*broker));
-                self.asked_at.retain(|broker, _| self.cluster.knows(*broker));
-                self.empty.retain(|broker, _| self.cluster.knows(*broker));
+                self.links.retain(|broker, link| link.coming.is_some() || self.cluster.knows(*broker));
                 let leaderless = self.positions.iter().filter(|(_, position)| {
                     self.cluster.leader(&position.partition.topic, position.partition.partition).is_none()
                 });
@@ -46,21 +43,19 @@ impl Task {
                 self.refresh_at = now + self.pause();
             }
             Done::Fetched { broker, asked, connection, answer } => {
-                let share = self.busy.remove(&broker).unwrap_or_default();
-                if let Some(connection) = connection {
-                    self.idle.insert(broker, connection);
-                }
+                let link = self.links.entry(broker).or_default();
+                let share = link.coming.take().unwrap_or_default();
+                link.connection = connection;
                 match answer {
                     Ok(answer) => {
-                        self.failures.remove(&broker);
+                        link.failures = 0;
                         self.read(broker, &asked, answer, share, now);
                     }
                     Err(error @ ConnectionError::Unfit { .. }) => self.fail_unfit(error.to_string()),
                     Err(error) => {
                         tracing::debug!(broker, %error, "fetch");
-                        let failures = self.failures.entry(broker).or_default();
-                        let pause = pause(&self.options.common, *failures);
-                        *failures = failures.saturating_add(1);
+                        let pause = pause(&self.options.common, link.failures);
+                        link.failures = link.failures.saturating_add(1);
                         let epochs: Vec<u64> = asked.iter().map(|asked| asked.epoch).collect();
                         self.put_off(&epochs, now, pause, &error.to_string());
                     }
@@ -156,12 +151,9 @@ impl Task {
         }
         let by_partition: HashMap<(&str, i32), &Asked> =
             asked.iter().map(|asked| ((&*asked.partition.topic, asked.partition.partition), asked)).collect();
-        if fetched.iter().all(|one| one.records.is_empty()) {
-            let empty = self.empty.entry(broker).or_default();
-            *empty = empty.saturating_add(1);
-        } else {
-            self.empty.remove(&broker);
-        }
+        let link = self.links.entry(broker).or_default();
+        let is_empty = fetched.iter().all(|one| one.records.is_empty());
+        link.empty = if is_empty { link.empty.saturating_add(1) } else { 0 };
         let mut grown = Grown { packed: 0, plain: 0, most: share.saturating_mul(2) };
         for mut one in fetched {
             let Some(asked) = by_partition.get(&(one.topic.as_str(), one.partition)) else { continue };
