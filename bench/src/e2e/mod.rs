@@ -60,7 +60,9 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=1000))]
     repetitions: u32,
 
-    /// Records of a run; by default some 200 MB, two millions at most. Slow peers take a fraction
+    /// Records of a run; by default some 1 GB, two millions at most. Slow peers take a fraction
+    ///
+    /// Shorter runs favour programs that read far ahead.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1000..=100_000_000))]
     records: Option<u64>,
 
@@ -112,7 +114,7 @@ impl Args {
     }
 
     fn records(&self, cell: Cell, peer: Peer) -> u64 {
-        let all = self.records.unwrap_or_else(|| (200_000_000 / cell.size as u64).min(2_000_000));
+        let all = self.records.unwrap_or_else(|| (1_000_000_000 / cell.size as u64).min(2_000_000));
         all / peer.share()
     }
 }
