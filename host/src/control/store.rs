@@ -197,9 +197,17 @@ impl Store {
     }
 
     pub(super) fn pipelines(&self) -> Result<Vec<PipelineRow>, StoreError> {
+        self.query_pipelines("ORDER BY name", params![])
+    }
+
+    pub(super) fn pipeline(&self, name: &str) -> Result<Option<PipelineRow>, StoreError> {
+        Ok(self.query_pipelines("WHERE name = ?1", params![name])?.pop())
+    }
+
+    fn query_pipelines(&self, rest: &str, params: &[&dyn rusqlite::ToSql]) -> Result<Vec<PipelineRow>, StoreError> {
         let mut statement =
-            self.db.prepare_cached("SELECT name, spec, base, paused, applied FROM pipelines ORDER BY name")?;
-        let rows = statement.query_map([], |row| {
+            self.db.prepare_cached(&format!("SELECT name, spec, base, paused, applied FROM pipelines {rest}"))?;
+        let rows = statement.query_map(params, |row| {
             Ok(PipelineRow {
                 name: row.get(0)?,
                 spec: row.get(1)?,
@@ -209,10 +217,6 @@ impl Store {
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
-    }
-
-    pub(super) fn pipeline(&self, name: &str) -> Result<Option<PipelineRow>, StoreError> {
-        Ok(self.pipelines()?.into_iter().find(|pipeline| pipeline.name == name))
     }
 
     pub(super) fn set_paused(&self, name: &str, paused: bool) -> Result<(), StoreError> {
@@ -273,10 +277,18 @@ impl Store {
 
     /// Newest first, with where each began.
     pub(super) fn releases(&self, pipeline: &str) -> Result<Vec<ReleaseRow>, StoreError> {
-        let mut statement = self.db.prepare_cached(
+        self.query_releases(pipeline, "")
+    }
+
+    pub(super) fn live(&self, pipeline: &str) -> Result<Option<ReleaseRow>, StoreError> {
+        Ok(self.query_releases(pipeline, "AND state = 'live'")?.pop())
+    }
+
+    fn query_releases(&self, pipeline: &str, which: &str) -> Result<Vec<ReleaseRow>, StoreError> {
+        let mut statement = self.db.prepare_cached(&format!(
             "SELECT id, module, version, digest, spec, config, state, reason, created_at FROM releases
-             WHERE pipeline = ?1 ORDER BY id DESC",
-        )?;
+             WHERE pipeline = ?1 {which} ORDER BY id DESC"
+        ))?;
         let mut rows = statement.query(params![pipeline])?;
         let mut releases = Vec::new();
         while let Some(row) = rows.next()? {
@@ -295,10 +307,6 @@ impl Store {
             });
         }
         Ok(releases)
-    }
-
-    pub(super) fn live(&self, pipeline: &str) -> Result<Option<ReleaseRow>, StoreError> {
-        Ok(self.releases(pipeline)?.into_iter().find(|release| release.state == ReleaseState::Live))
     }
 
     fn began_of(&self, pipeline: &str, release: i64) -> Result<BTreeMap<String, BTreeMap<i32, i64>>, StoreError> {
