@@ -305,8 +305,7 @@ impl Results {
 
     fn memory_of_swaps(&self) -> Option<f64> {
         let swaps = self.get("swap-steady")?;
-        let memory = swaps["memory_mib"].as_array()?;
-        let [Some(_), Some(middle), Some(end)] = [0, 1, 2].map(|at| memory.get(at)?.as_f64()) else { return None };
+        let [_first, middle, end]: [f64; 3] = serde_json::from_value(swaps["memory_mib"].clone()).ok()?;
         (swaps["swaps"].as_u64()? >= 1000).then_some(end / middle)
     }
 

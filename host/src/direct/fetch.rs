@@ -15,6 +15,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
+    task::Waker,
     time::{Duration, Instant},
 };
 
@@ -161,15 +162,14 @@ impl Drop for Wake {
     }
 }
 
-/// Ends a lane's wait for chunks: there is something else to do. Where it does not wait, the next wait ends at once.
-#[derive(Clone, Debug)]
-pub struct Waker {
+/// Ends a lane's wait for chunks.
+struct EndOfWait {
     shared: Arc<Shared>,
     lane: Unparker,
 }
 
-impl Waker {
-    pub fn wake(&self) {
+impl std::task::Wake for EndOfWait {
+    fn wake(self: Arc<Self>) {
         self.shared.woken.store(true, SeqCst);
         self.lane.unpark();
     }
@@ -228,9 +228,9 @@ impl Fetcher {
         self.commands.blocking_send(Command::Remove(epochs)).ok();
     }
 
-    /// For who has something else for the lane to do.
+    /// For who has something else for the lane to do: ends its wait, or the next one where it does not wait.
     pub fn waker(&self) -> Waker {
-        Waker { shared: Arc::clone(&self.shared), lane: self.sleep.unparker().clone() }
+        Arc::new(EndOfWait { shared: Arc::clone(&self.shared), lane: self.sleep.unparker().clone() }).into()
     }
 
     /// The offset of the next record to come, as of the last fetch.
@@ -238,7 +238,7 @@ impl Fetcher {
         self.shared.ends.lock().get(&epoch).copied()
     }
 
-    /// Waits for a first chunk, up to `wait` or until a [`Waker`] ends it, and takes what is there.
+    /// Waits for a first chunk, up to `wait` or until a waker ends it, and takes what is there.
     ///
     /// # Errors
     /// A partition cannot be read on, in words.

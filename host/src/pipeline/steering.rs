@@ -5,12 +5,11 @@
 
 use std::{
     collections::BTreeMap,
+    task::Waker,
     time::{Duration, Instant},
 };
 
 use parking_lot::{Condvar, Mutex};
-
-use crate::source::Waker;
 
 /// What the lanes are to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +92,7 @@ impl Steering {
         change(&mut state);
         state.turn += 1;
         self.changed.notify_all();
-        state.wakers.values().for_each(Waker::wake);
+        state.wakers.values().for_each(Waker::wake_by_ref);
     }
 
     /// How a lane is woken that waits elsewhere; none where it cannot be.
@@ -156,54 +155,79 @@ impl Steering {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering::SeqCst},
+        },
+        task::Wake,
+    };
+
+    use crossbeam_channel::Receiver;
+
     use super::*;
 
-    /// Whether it ends by itself.
-    fn ends(wait: impl FnOnce() + Send + 'static) -> bool {
+    const CHANGES: [fn(&Steering); 3] =
+        [Steering::note_change, Steering::ask_to_fire, |steering| steering.set_wish(Wish::Pause)];
+
+    /// Something comes when the wait is over.
+    fn wait_for_turn(steering: &Arc<Steering>, seen: u64) -> Receiver<()> {
         let (told, heard) = crossbeam_channel::bounded(1);
+        let steering = Arc::clone(steering);
         std::thread::spawn(move || {
-            wait();
+            steering.wait_for_turn(seen);
             told.send(()).ok();
         });
-        heard.recv_timeout(Duration::from_secs(60)).is_ok()
+        heard
     }
 
-    fn steering() -> &'static Steering {
-        Box::leak(Box::new(Steering::new(Wish::Run)))
+    fn ends(wait: &Receiver<()>) -> bool {
+        wait.recv_timeout(Duration::from_secs(60)).is_ok()
     }
 
     #[test]
     fn a_turn_that_came_before_one_waits_for_it_is_not_missed() {
-        let changes: [fn(&Steering); 3] =
-            [Steering::note_change, Steering::ask_to_fire, |steering| steering.set_wish(Wish::Pause)];
-        for change in changes {
-            let steering = steering();
+        for change in CHANGES {
+            let steering = Arc::new(Steering::new(Wish::Run));
             let (_, seen) = steering.look();
-            change(steering);
-            assert!(ends(move || steering.wait_for_turn(seen)));
+            change(&steering);
+            assert!(ends(&wait_for_turn(&steering, seen)));
         }
     }
 
     #[test]
     fn who_waits_for_a_turn_is_let_go_by_the_next_one_and_by_a_wish_to_end() {
-        let steering = steering();
-        let (_, seen) = steering.look();
-        let (told, heard) = crossbeam_channel::bounded(1);
-        std::thread::spawn(move || {
-            steering.wait_for_turn(seen);
-            told.send(()).ok();
-        });
-        assert!(heard.try_recv().is_err(), "nothing has changed");
+        let steering = Arc::new(Steering::new(Wish::Run));
+        let wait = wait_for_turn(&steering, steering.look().1);
+        assert!(wait.try_recv().is_err(), "nothing has changed");
         steering.note_change();
-        assert!(heard.recv_timeout(Duration::from_secs(60)).is_ok());
+        assert!(ends(&wait));
         steering.set_wish(Wish::Stop(Instant::now()));
-        let (_, seen) = steering.look();
-        assert!(ends(move || steering.wait_for_turn(seen)));
+        assert!(ends(&wait_for_turn(&steering, steering.look().1)));
+    }
+
+    #[test]
+    fn each_turn_wakes_the_lanes_that_wait_elsewhere() {
+        #[derive(Default)]
+        struct Woken(AtomicUsize);
+        impl Wake for Woken {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, SeqCst);
+            }
+        }
+        let (steering, woken) = (Steering::new(Wish::Run), Arc::new(Woken::default()));
+        steering.set_waker(0, Some(Arc::clone(&woken).into()));
+        steering.set_waker(1, Some(Arc::clone(&woken).into()));
+        CHANGES.iter().for_each(|change| change(&steering));
+        assert_eq!(woken.0.load(SeqCst), 6);
+        steering.set_waker(1, None);
+        steering.note_change();
+        assert_eq!(woken.0.load(SeqCst), 7);
     }
 
     #[test]
     fn nothing_comes_behind_a_stop() {
-        let steering = steering();
+        let steering = Steering::new(Wish::Run);
         let stop = Wish::Stop(Instant::now());
         steering.set_wish(stop);
         steering.set_wish(Wish::Run);

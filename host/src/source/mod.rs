@@ -11,6 +11,7 @@ use std::{
     collections::HashMap,
     rc::Rc,
     sync::Arc,
+    task::Waker,
     time::{Duration, Instant},
 };
 
@@ -19,8 +20,6 @@ use crate::{
     direct::{Choice, Fetcher, Remainder},
     kafka::{Consumer, Event, KafkaError, Message, Partition, Settings, StartAt, Trouble},
 };
-
-pub use crate::direct::Waker;
 
 mod gather;
 use gather::{Gather, Gathered, Lots};

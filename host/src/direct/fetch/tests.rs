@@ -374,7 +374,7 @@ fn a_waker_ends_one_wait_and_no_other() {
         }
     });
     for _ in 0..3 {
-        waker.wake();
+        waker.wake_by_ref();
         heard.recv_timeout(Duration::from_secs(60)).expect("the wait ends");
         assert!(heard.try_recv().is_err(), "and the next one does not");
     }

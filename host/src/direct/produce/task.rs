@@ -26,6 +26,7 @@ use crate::{
         api::{self, Code, Metadata},
         choice::Unfit,
         cluster::Cluster,
+        compression::Codec,
         connection::{Connection, ConnectionError},
         options::ProduceOptions,
         transaction::{Denied, Transactor},
@@ -367,6 +368,9 @@ impl Task {
     /// Compresses one batch while its partition's leader has the one before. Answers whether there was one.
     fn pack_ahead(&mut self) -> bool {
         let codec = self.options.codec;
+        if codec == Codec::None {
+            return false;
+        }
         let spare = self.active.iter().find_map(|place| self.flows.get_mut(place)?.pack_ahead(codec));
         let Some(spare) = spare else { return false };
         keep(&self.shared, spare);
