@@ -23,7 +23,7 @@ const SERIES: [Series; 13] = [
     Series {
         name: "e2e-peers",
         options: "--shape identity --size 100 --codec none --repetitions 7 \
-                  --peers wasmill,wasmill-librdkafka,raw,safe,java,streams,franz,mm2,flink,quix",
+                  --peers wasmill,wasmill-librdkafka,raw,safe,java,streams,franz,mm2,flink,spark,quix",
         minutes: 12,
     },
     Series {
@@ -45,7 +45,7 @@ const SERIES: [Series; 13] = [
     Series { name: "boundary", options: "", minutes: 1 },
     Series { name: "json", options: "", minutes: 1 },
     Series { name: "languages", options: "--rounds 40 --burst 3 --warm-up 5", minutes: 15 },
-    Series { name: "latency", options: "--peers wasmill,raw --repetitions 3", minutes: 8 },
+    Series { name: "latency", options: "--peers wasmill,raw --rate 1000,50000,200000 --repetitions 3", minutes: 11 },
     Series { name: "sinks", options: "", minutes: 10 },
     Series { name: "start", options: "", minutes: 2 },
     Series { name: "swap", options: "--swaps 200", minutes: 8 },

@@ -323,6 +323,19 @@ fn a_swap_under_load_loses_and_doubles_nothing_and_its_offsets_are_exact() {
 }
 
 #[test]
+fn a_swap_without_records_says_where_it_begins_and_lets_go_of_the_release_before() {
+    let mill = mill("identity", "{}", "");
+    mill.kafka.write("in", 4, (0..8).map(|number| number.to_string()));
+    mill.kafka.read("out", 4, 8);
+    let before = Arc::downgrade(&mill.pipeline.release());
+    mill.pipeline.swap(mill.host.release(2, "identity", &mill.spec).unwrap_or_else(|error| panic!("{error}")));
+    wait_until("the release before is let go of", || before.strong_count() == 0);
+    let mut began: Vec<_> = mill.began.lock().expect("a lock").iter().map(|one| (one.release, one.offset)).collect();
+    began.sort_unstable();
+    assert_eq!(began, [[(1, 0); 4], [(2, 2); 4]].concat());
+}
+
+#[test]
 fn what_is_not_available_is_refused_and_not_ignored() {
     let refused = |more: &str| {
         let spec = load_config(&format!(

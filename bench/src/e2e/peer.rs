@@ -38,6 +38,8 @@ pub(crate) enum Peer {
     Mm2,
     /// Flink, one slot
     Flink,
+    /// Spark Structured Streaming, one slot; gives records the time of their writing
+    Spark,
     /// Python, quixstreams
     Quix,
 }
@@ -78,6 +80,7 @@ impl Peer {
             Self::Streams => "streams",
             Self::Mm2 => "mm2",
             Self::Flink => "flink",
+            Self::Spark => "spark",
             Self::Quix => "quix",
         }
     }
@@ -90,10 +93,15 @@ impl Peer {
     pub(crate) fn does(self, shape: Shape, delivery: Delivery) -> bool {
         let shape = match self {
             Self::Mm2 => shape == Shape::Identity,
-            Self::Flink | Self::Quix => matches!(shape, Shape::Identity | Shape::Filter | Shape::Json),
+            Self::Flink | Self::Spark | Self::Quix => matches!(shape, Shape::Identity | Shape::Filter | Shape::Json),
             _ => true,
         };
         shape && (self.is_wasmill() || delivery == Delivery::AtLeastOnce)
+    }
+
+    /// Whether its outputs have the timestamps of its input. Spark's sink for Kafka has no way to set them.
+    pub(crate) fn keeps_time(self) -> bool {
+        self != Self::Spark
     }
 
     /// Its share of the records: one that is much slower would take all the time.
@@ -101,7 +109,7 @@ impl Peer {
         match self {
             Self::Wasmill | Self::WasmillLibrdkafka => 1,
             Self::Raw | Self::RawLoose | Self::Safe | Self::Franz | Self::Java => 1,
-            Self::Streams | Self::Flink => 2,
+            Self::Streams | Self::Flink | Self::Spark => 2,
             Self::Mm2 => 4,
             Self::Quix => 16,
         }

@@ -138,7 +138,8 @@ impl Ground<'_> {
             })
         })();
         process.end()?;
-        let checked = run.and_then(|run| check::check(kafka, shape, &outputs, expected).map(|()| run));
+        let checked =
+            run.and_then(|run| check::check(kafka, shape, &outputs, expected, peer.keeps_time()).map(|()| run));
         kafka.delete(&outputs)?;
         checked.with_context(|| format!("{} at {cell}; its log is {}", peer.name(), log.display()))
     }

@@ -26,6 +26,7 @@ use super::{
     controls::{Controls, now},
     flight::{Flight, Stuck},
     gap::Gap,
+    handover::Handover,
     release::Release,
     shared::Shared,
     status::State,
@@ -80,8 +81,9 @@ pub(super) struct Lane<'a> {
     source: Source,
     flight: Flight,
     transformer: Transformer,
-    /// Lets go of instances of earlier releases beside the lane.
+    /// Lets go of earlier releases beside the lane.
     runtime: Handle,
+    handover: Handover,
     controls: Arc<Controls>,
     timed: Timed,
     /// Fires asked for by hand that were seen.
@@ -122,6 +124,7 @@ impl<'a> Lane<'a> {
             flight,
             transformer: Transformer::new(shared.release()),
             runtime,
+            handover: Handover::default(),
             controls,
             timed,
             asked: shared.steering.asked(),
@@ -156,7 +159,9 @@ impl<'a> Lane<'a> {
                 Wish::Rest(deadline) => return End::Resting { left: self.finish(deadline) },
                 Wish::Run | Wish::Pause => {}
             }
-            if let Err(stuck) = self.turn(wish == Wish::Pause) {
+            let turned = self.turn(wish == Wish::Pause);
+            self.handover.conclude(self.shared, &self.runtime);
+            if let Err(stuck) = turned {
                 return End::Stuck(stuck);
             }
         }
@@ -352,20 +357,17 @@ impl<'a> Lane<'a> {
         }
         let began = Instant::now();
         let release = self.shared.release();
-        let former = self.transformer.adopt(Arc::clone(&release));
+        let id = release.id;
+        let former = self.transformer.adopt(release);
         // An instance that does not start fails the next batch.
         drop(self.transformer.warm_up());
         self.announced.clear();
-        let begins: Vec<_> = self
-            .flight
-            .positions()
-            .filter_map(|(epoch, partition, next)| Some((epoch, partition.clone(), next?)))
-            .collect();
-        for (epoch, partition, next) in begins {
-            self.shared.began(release.id, &partition, next);
+        let positions = self.flight.positions().filter_map(|(epoch, partition, next)| Some((epoch, partition, next?)));
+        let begins = positions.map(|(epoch, partition, next)| {
             self.announced.insert(epoch);
-        }
-        self.runtime.spawn_blocking(move || drop(former));
+            (partition.clone(), next)
+        });
+        self.handover.note(former, id, begins);
         self.gap.swapped();
         self.shared.counters.swap_time.note(began.elapsed());
         true

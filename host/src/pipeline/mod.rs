@@ -13,6 +13,7 @@ mod controls;
 mod dead_letter;
 mod flight;
 mod gap;
+mod handover;
 mod histogram;
 mod isolate;
 mod lane;

@@ -82,7 +82,7 @@ impl Shared {
     /// Makes another release the live one; answers the one before.
     pub(super) fn swap(&self, release: Arc<Release>) -> Arc<Release> {
         let before = self.release.swap(release);
-        self.steering.note_change();
+        self.steering.note_release();
         before
     }
 
@@ -95,9 +95,12 @@ impl Shared {
         Arc::ptr_eq(&self.controls.load(), controls)
     }
 
+    /// Lanes hear of it where anything changed: a swap sets them as well.
     pub(super) fn set_controls(&self, controls: Controls) {
-        self.controls.store(Arc::new(controls));
-        self.steering.note_change();
+        if **self.controls.load() != controls {
+            self.controls.store(Arc::new(controls));
+            self.steering.note_change();
+        }
     }
 
     pub(super) fn set_trouble(&self, lane: usize, trouble: Option<(State, String)>) {

@@ -1,7 +1,7 @@
 //! What is wished of a pipeline's lanes, and which of them are done with it.
 //!
 //! Lanes look here between batches. One that waits for something else meanwhile (for records) is woken when anything is
-//! wished, swapped or set; each change is a **turn**, so that nobody waits for one that has been.
+//! wished or set; each change is a **turn**, so that nobody waits for one that has been.
 
 use std::{
     collections::BTreeMap,
@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 /// What the lanes are to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +78,12 @@ impl Steering {
         self.turn(|_| {});
     }
 
+    /// Another release is live. A lane looks for it before every batch: one that waits for records is let be, since to
+    /// come round once more would only keep it from the next.
+    pub(super) fn note_release(&self) {
+        drop(self.change(|_| {}));
+    }
+
     /// Fires of the timed trigger that were asked for by hand, so far.
     pub(super) fn asked(&self) -> u64 {
         self.state.lock().asked
@@ -88,11 +94,19 @@ impl Steering {
     }
 
     fn turn(&self, change: impl FnOnce(&mut State)) {
+        let state = self.change(change);
+        let wakers: Vec<Waker> = state.wakers.values().cloned().collect();
+        // Who wakes looks here at once.
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) -> MutexGuard<'_, State> {
         let mut state = self.state.lock();
         change(&mut state);
         state.turn += 1;
         self.changed.notify_all();
-        state.wakers.values().for_each(Waker::wake_by_ref);
+        state
     }
 
     /// How a lane is woken that waits elsewhere; none where it cannot be.
@@ -167,7 +181,7 @@ mod tests {
 
     use super::*;
 
-    const CHANGES: [fn(&Steering); 3] =
+    const WAKING: [fn(&Steering); 3] =
         [Steering::note_change, Steering::ask_to_fire, |steering| steering.set_wish(Wish::Pause)];
 
     /// Something comes when the wait is over.
@@ -187,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_turn_that_came_before_one_waits_for_it_is_not_missed() {
-        for change in CHANGES {
+        for change in WAKING.into_iter().chain([Steering::note_release as fn(&Steering)]) {
             let steering = Arc::new(Steering::new(Wish::Run));
             let (_, seen) = steering.look();
             change(&steering);
@@ -207,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn each_turn_wakes_the_lanes_that_wait_elsewhere() {
+    fn each_turn_but_a_swap_wakes_the_lanes_that_wait_elsewhere() {
         #[derive(Default)]
         struct Woken(AtomicUsize);
         impl Wake for Woken {
@@ -218,7 +232,8 @@ mod tests {
         let (steering, woken) = (Steering::new(Wish::Run), Arc::new(Woken::default()));
         steering.set_waker(0, Some(Arc::clone(&woken).into()));
         steering.set_waker(1, Some(Arc::clone(&woken).into()));
-        CHANGES.iter().for_each(|change| change(&steering));
+        WAKING.iter().for_each(|change| change(&steering));
+        steering.note_release();
         assert_eq!(woken.0.load(SeqCst), 6);
         steering.set_waker(1, None);
         steering.note_change();

@@ -2,7 +2,7 @@
 
 use std::{ops::Range, sync::Arc};
 
-use super::{controls::rfc3339, isolate, release::Release};
+use super::{controls::rfc3339, handover::Former, isolate, release::Release};
 use crate::{
     batch::{Batch, Columns},
     engine::{Call, CallError, Fire, Instance, LogLevel, StartError, stack},
@@ -90,11 +90,11 @@ impl Transformer {
         &self.release
     }
 
-    /// Changes to another release, between two batches. Answers the instance of the release before: its memory takes a
-    /// while to be let go of.
-    pub(super) fn adopt(&mut self, release: Arc<Release>) -> Option<Instance> {
-        self.release = release;
-        self.running.take().map(|running| running.instance)
+    /// Changes to another release, between two batches. Answers the one before: its code and memory take a while to be
+    /// let go of.
+    pub(super) fn adopt(&mut self, release: Arc<Release>) -> Former {
+        let instance = self.running.take().map(|running| running.instance);
+        (std::mem::replace(&mut self.release, release), instance)
     }
 
     /// Starts the instance ahead of the first batch.
