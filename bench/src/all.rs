@@ -19,7 +19,7 @@ struct Series {
     minutes: u32,
 }
 
-const SERIES: [Series; 13] = [
+const SERIES: [Series; 14] = [
     Series {
         name: "e2e-peers",
         options: "--shape identity --size 100 --codec none --repetitions 7 \
@@ -45,8 +45,13 @@ const SERIES: [Series; 13] = [
     Series { name: "boundary", options: "", minutes: 1 },
     Series { name: "json", options: "", minutes: 1 },
     Series { name: "languages", options: "--rounds 40 --burst 3 --warm-up 5", minutes: 15 },
-    Series { name: "latency", options: "--peers wasmill,raw --rate 1000,50000,200000 --repetitions 3", minutes: 11 },
-    Series { name: "sinks", options: "", minutes: 10 },
+    Series { name: "latency", options: "--peers wasmill,raw --rate 1000 --linger 0,5 --repetitions 3", minutes: 5 },
+    Series {
+        name: "latency-load",
+        options: "--peers wasmill,raw --rate 200000 --linger 5 --repetitions 3",
+        minutes: 3,
+    },
+    Series { name: "sinks", options: "", minutes: 3 },
     Series { name: "start", options: "", minutes: 2 },
     Series { name: "swap", options: "--swaps 200", minutes: 8 },
     Series { name: "swap-steady", options: "--swaps 1000 --rate 20000", minutes: 8 },

@@ -46,7 +46,8 @@ pub(crate) struct Args {
     #[arg(long = "rate", value_delimiter = ',', default_values_t = [1000, 50_000], value_name = "N")]
     rates: Vec<u32>,
 
-    /// Wait of the program's producer for a fuller batch, in milliseconds; Wasmill's wait for a fuller batch of input too
+    /// Wait of the bench's and the program's producers for a fuller batch, in milliseconds; Wasmill's wait for a fuller
+    /// batch of input too
     #[arg(long = "linger", value_delimiter = ',', default_values_t = [0, 5], value_name = "MS")]
     lingers: Vec<u32>,
 
@@ -176,7 +177,7 @@ fn one(
         process = Some(Process::start(peer.name(), command, &folder.join("log"))?);
     }
     let read = if process.is_some() { &to } else { &from };
-    let measured = flow(args, kafka, line.rate, &from, read);
+    let measured = flow(args, kafka, line, &from, read);
     if let Some(process) = process {
         process.end()?;
     }
@@ -185,10 +186,10 @@ fn one(
 }
 
 /// Sends and receives at the same time.
-fn flow(args: &Args, kafka: &Kafka, rate: u32, from: &str, read: &str) -> anyhow::Result<Percentiles> {
-    let clock = Instant::now();
+fn flow(args: &Args, kafka: &Kafka, line: &Line, from: &str, read: &str) -> anyhow::Result<Percentiles> {
+    let (clock, rate, linger) = (Instant::now(), line.rate, line.linger_ms.to_string());
     let producer: ThreadedProducer<DefaultProducerContext> =
-        kafka.config().set("linger.ms", "0").set("queue.buffering.max.messages", "10000000").create()?;
+        kafka.config().set("linger.ms", linger).set("queue.buffering.max.messages", "10000000").create()?;
     let consumer = reader(kafka, read)?;
     // Who has joined the group and answers is ready. Probes bear no time.
     let deadline = Instant::now() + PATIENCE;
@@ -279,7 +280,7 @@ impl Report for Latency {
         let Self { repetitions, size, .. } = self;
         vec![format!(
             "Milliseconds from the producer's send to the consumer's poll, {size} B; medians of {repetitions} runs, which \
-             took turns. `none`: one topic, no program."
+             took turns. `none`: one topic, no program. The producer waits as long for a fuller batch as the program."
         )]
     }
 }

@@ -73,7 +73,7 @@ impl Counters {
     }
 }
 
-/// Quantiles of durations in milliseconds, from buckets that are a fifth wide.
+/// Quantiles of durations in milliseconds, from buckets that are a sixteenth wide at most.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, utoipa::ToSchema)]
 pub struct Quantiles {
     pub p50_ms: f64,
