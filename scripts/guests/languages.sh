@@ -11,7 +11,7 @@ set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
 out=${1:-$root/target/guests}
-wasmill=${WASMILL:-$root/target/release/wasmill}
+wasmill=${WASMILL:-${CARGO_TARGET_DIR:-$root/target}/release/wasmill}
 [ -x "$wasmill" ] || { echo "languages: $wasmill is not there: cargo build --release" >&2; exit 1; }
 mkdir -p "$out"
 
