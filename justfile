@@ -55,7 +55,7 @@ chaos *ARGS:
     cargo build --release --locked --workspace
     "${CARGO_TARGET_DIR:-target}/release/chaos" {{ARGS}}
 
-# measure: everything that docs/performance.md shows (two hours), or one bench: `just bench boundary`; see bench/README.md
+# measure: everything that docs/performance.md shows (an hour and a half), or one bench: `just bench boundary`; see bench/README.md
 bench *ARGS="all":
     cargo build --release --locked --workspace
     scripts/guests/build.sh

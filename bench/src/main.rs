@@ -48,7 +48,7 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Bench {
-    /// Every series of docs/performance.md, some two hours, and the page
+    /// Every series of docs/performance.md, some hour and a half, and the page
     All(all::Args),
     /// The crossing host -> module -> host, in nanoseconds per record: columns against records
     Boundary(boundary::Args),

@@ -1,2 +1,3 @@
 #!/usr/bin/env bash
+# Builds this peer into a folder. Usage: build.sh OUT
 exec "$(dirname "$0")/../jvm/build.sh" streams "$1"

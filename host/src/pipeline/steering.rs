@@ -96,7 +96,7 @@ impl Steering {
     fn turn(&self, change: impl FnOnce(&mut State)) {
         let state = self.change(change);
         let wakers: Vec<Waker> = state.wakers.values().cloned().collect();
-        // Who wakes looks here at once.
+        // A lane that wakes looks here at once: it should not find the lock taken.
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
     }
