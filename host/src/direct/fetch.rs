@@ -3,10 +3,11 @@
 //! One task for a lane. A broker has one request under way at a time, for all partitions that it leads; its answer is
 //! cut into chunks (rows of one partition, in the memory of the answer) that the lane takes from a queue. Nothing more is
 //! asked for while `queued.max.messages.kbytes` of chunks wait or are on their way, or while fetched memory of
-//! [`HELD_MAX`] is held by what is in flight: a row holds the memory of those fetched with it. The group's protocol is
-//! not spoken here: assignments come as [`Fetcher::add`] and [`Fetcher::remove`], each under the epoch of its
-//! assignment.
+//! [`HELD_MAX`] is held by what is in flight: a row holds the memory of those fetched with it. Nor is a broker asked at
+//! once that had little ([`Pace`]). The group's protocol is not spoken here: assignments come as [`Fetcher::add`] and
+//! [`Fetcher::remove`], each under the epoch of its assignment.
 
+mod pace;
 mod task;
 
 use std::{
@@ -25,6 +26,8 @@ use crossbeam_utils::sync::{Parker, Unparker};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
 
+pub use pace::Pace;
+
 use super::{
     choice::Ground,
     options::{FetchOptions, Unsupported},
@@ -42,14 +45,19 @@ const HELD_MAX: usize = 128 << 20;
 /// What is less than this part of its answer is copied, so as not to hold all of it.
 const SMALL_PART: usize = 8;
 
+/// So many bytes of chunks are worth waking a lane for before all of an answer is read.
+const WAKE_FOR: usize = 64 << 10;
+
 /// Rows of one partition in offset order, in fetched memory.
 #[derive(Debug)]
 pub struct Chunk {
     pub epoch: u64,
+    /// Since when a row of it may have waited for others.
+    pub since: Instant,
     pub(super) rows: Vec<Row>,
     pub(super) data: Bytes,
     /// Given back when the lane has no more of it to take.
-    _queued: Queued,
+    queued: Queued,
 }
 
 /// Bytes that count as queued.
@@ -90,12 +98,13 @@ impl Drop for Held {
 struct Shared {
     queued: AtomicUsize,
     held: AtomicUsize,
-    /// Told when one of these shrinks.
+    /// Told when one of these shrinks, or the pace changes.
     room: Notify,
     /// By epoch: the offset behind the last record that can be read.
     ends: Mutex<HashMap<u64, i64>>,
     /// The lane is to wait no more, once.
     woken: AtomicBool,
+    pace: Mutex<Pace>,
 }
 
 impl Shared {
@@ -144,12 +153,29 @@ struct Post {
     news: Sender<News>,
     // Behind the sender: that this is gone is news as well.
     lane: Wake,
+    /// Bytes of chunks for which it was not woken yet.
+    unsaid: usize,
 }
 
 impl Post {
-    fn send(&self, news: News) {
+    /// To be followed by [`Self::wake`] when all of an answer is read.
+    fn chunk(&mut self, chunk: Chunk) {
+        self.unsaid += chunk.queued.bytes;
         // A lane that is gone has no use for it.
-        self.news.send(news).ok();
+        self.news.send(News::Chunk(chunk)).ok();
+        if self.unsaid >= WAKE_FOR {
+            self.wake();
+        }
+    }
+
+    fn wake(&mut self) {
+        if std::mem::take(&mut self.unsaid) > 0 {
+            self.lane.0.unpark();
+        }
+    }
+
+    fn failed(&mut self, reason: String) {
+        self.news.send(News::Failed(reason)).ok();
         self.lane.0.unpark();
     }
 }
@@ -196,7 +222,7 @@ impl Fetcher {
         #[allow(clippy::disallowed_methods, reason = "bounded in bytes, by what `Shared::queued` counts")]
         let (to_lane, news) = crossbeam_channel::unbounded();
         let sleep = Parker::new();
-        let post = Post { news: to_lane, lane: Wake(sleep.unparker().clone()) };
+        let post = Post { news: to_lane, lane: Wake(sleep.unparker().clone()), unsaid: 0 };
         let shared = Arc::new(Shared::default());
         ground.runtime.spawn(task::run(options, orders, post, Arc::clone(&shared), ground.unfit.clone()));
         Ok(Self { commands, news, sleep, shared })
@@ -208,6 +234,13 @@ impl Fetcher {
     /// As [`Self::start`].
     pub fn check(settings: &Settings) -> Result<(), Unsupported> {
         FetchOptions::of(settings).map(drop)
+    }
+
+    /// Until this is called brokers are asked again at once.
+    pub fn set_pace(&self, pace: Pace) {
+        *self.shared.pace.lock() = pace;
+        // A pause may be over by it.
+        self.shared.room.notify_one();
     }
 
     /// Reads a partition from an offset on. Not to be called from an async task.

@@ -33,7 +33,7 @@ mod transaction;
 mod wire;
 
 pub use choice::{Choice, Ground, Unfit};
-pub use fetch::{Chunk, Fetcher};
+pub use fetch::{Chunk, Fetcher, Pace};
 pub use options::Unsupported;
 pub use produce::{DirectContact, DirectProducer, DirectTopic, News, Report};
 pub use rows::{ChunkRows, Remainder};

@@ -88,10 +88,10 @@ impl<H: Heap> Lots<H> {
 
     /// Adds rows to a lot by `add`, which answers how many, and how many bytes.
     #[inline]
-    fn add(&mut self, index: usize, now: Instant, add: impl FnOnce(&mut H) -> (usize, usize)) {
+    fn add(&mut self, index: usize, since: Instant, add: impl FnOnce(&mut H) -> (usize, usize)) {
         let Some(lot) = self.lots.get_mut(index) else { return };
         if lot.heap.rows() == 0 {
-            lot.since = now;
+            lot.since = since;
         }
         let (rows, bytes) = add(&mut lot.heap);
         self.rows += rows;
@@ -246,9 +246,9 @@ impl Heap for Remainder {
 
 impl Lots<Remainder> {
     /// Adds a chunk; one of a partition that was given up is dropped.
-    pub(super) fn push(&mut self, chunk: Chunk, now: Instant) {
+    pub(super) fn push(&mut self, chunk: Chunk) {
         let Some(index) = self.lots.iter().position(|lot| lot.epoch == chunk.epoch) else { return };
-        self.add(index, now, |heap| {
+        self.add(index, chunk.since, |heap| {
             let before = (heap.rows(), heap.bytes());
             heap.push(chunk);
             (heap.rows() - before.0, heap.bytes() - before.1)

@@ -17,7 +17,7 @@ use std::{
 
 use crate::{
     batch::Batch,
-    direct::{Choice, Fetcher, Remainder},
+    direct::{Choice, Fetcher, Pace, Remainder},
     kafka::{Consumer, Event, KafkaError, Message, Partition, Settings, StartAt, Trouble},
 };
 
@@ -33,6 +33,13 @@ pub struct BatchPolicy {
     pub bytes: usize,
     /// How long a row may wait for others.
     pub linger: Duration,
+}
+
+impl BatchPolicy {
+    fn pace(self) -> Pace {
+        let Self { records, bytes, linger } = self;
+        Pace { records, bytes, linger }
+    }
 }
 
 /// What the source needs to know.
@@ -91,7 +98,10 @@ impl Feed {
     fn new(settings: &SourceSettings) -> Result<Self, KafkaError> {
         let fetcher = settings.client.start("fetch records", |ground| Fetcher::start(&settings.kafka, ground))?;
         Ok(match fetcher {
-            Some(fetcher) => Self::Direct(fetcher, Lots::new(settings.batch)),
+            Some(fetcher) => {
+                fetcher.set_pace(settings.batch.pace());
+                Self::Direct(fetcher, Lots::new(settings.batch))
+            }
             None => Self::Client(Gather::new(settings.batch)),
         })
     }
@@ -128,7 +138,10 @@ impl Source {
     pub fn steer(&mut self, batch: BatchPolicy, start: StartAt) {
         match &mut self.feed {
             Feed::Client(gather) => gather.lots().set_policy(batch),
-            Feed::Direct(_, lots) => lots.set_policy(batch),
+            Feed::Direct(fetcher, lots) => {
+                fetcher.set_pace(batch.pace());
+                lots.set_policy(batch);
+            }
         }
         self.start = start;
     }
@@ -198,7 +211,7 @@ impl Source {
             }
             Feed::Direct(fetcher, lots) => {
                 let wait = lots.due_in(now).map_or(wait, |due| wait.min(due));
-                let received = fetcher.receive(wait, &mut |chunk| lots.push(chunk, now));
+                let received = fetcher.receive(wait, &mut |chunk| lots.push(chunk));
                 received.map_err(|reason| KafkaError::new("fetch", reason))
             }
         }

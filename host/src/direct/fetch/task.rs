@@ -16,7 +16,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Begin, Command, HELD_MAX, Post, Shared};
+use super::{Begin, Command, HELD_MAX, Post, Shared, pace::Rest};
 use crate::{
     direct::{
         api::{self, Api, Code, FetchFrom, FetchLimits, Leader, Metadata},
@@ -65,6 +65,7 @@ struct Link {
     failures: u32,
     /// Answers in a row without a record.
     empty: u32,
+    rest: Rest,
 }
 
 /// What was asked of a broker.
@@ -163,7 +164,10 @@ impl Task {
                     self.positions.insert(epoch, position);
                 }
                 self.refresh_at = Instant::now();
-                self.links.values_mut().for_each(|link| link.empty = 0);
+                self.links.values_mut().for_each(|link| {
+                    link.empty = 0;
+                    link.rest.end();
+                });
             }
             Command::Remove(epochs) => epochs.iter().for_each(|epoch| {
                 self.positions.remove(epoch);
@@ -174,9 +178,11 @@ impl Task {
 
     /// When to look again, if nothing happens before.
     fn next_at(&self) -> Instant {
-        let now = Instant::now();
+        let (now, pace) = (Instant::now(), *self.shared.pace.lock());
+        let rests = self.links.values().filter_map(|link| link.rest.until(pace));
+        let waits = self.positions.values().filter_map(|position| position.wait_until);
         // Those that are over wait for something else: for room, or for a broker.
-        let waits = self.positions.values().filter_map(|position| position.wait_until).filter(|until| *until > now);
+        let waits = waits.chain(rests).filter(|until| *until > now);
         let refresh = (!self.refreshing && !self.positions.is_empty()).then_some(self.refresh_at);
         let last = now + REFRESH;
         waits.chain(refresh).min().unwrap_or(last).min(last)
@@ -214,7 +220,11 @@ impl Task {
         }
         // Whoever was asked longest ago is asked first, and for its share: a slower one could otherwise never find room.
         let share = (queued_max / by_broker.len().max(1)).max(FETCH_MIN);
-        let is_busy = |broker: &i32| self.links.get(broker).is_some_and(|link| link.coming.is_some());
+        let pace = *self.shared.pace.lock();
+        let is_busy = |broker: &i32| {
+            let rests = |link: &Link| link.rest.until(pace).is_some_and(|until| until > now);
+            self.links.get(broker).is_some_and(|link| link.coming.is_some() || rests(link))
+        };
         let mut brokers: Vec<_> = by_broker.into_iter().filter(|(broker, _)| !is_busy(broker)).collect();
         brokers.sort_unstable_by_key(|(broker, _)| self.links.get(broker).and_then(|link| link.asked_at));
         for (broker, epochs) in brokers {

@@ -14,11 +14,11 @@ use crate::{
 
 /// An answer about partition 0 of `t`.
 fn answer(code: i16, aborted: &[(i64, i64)], records: &[u8]) -> Vec<u8> {
-    answer_of(0, code, aborted, records)
+    answer_of((0, 100), code, aborted, records)
 }
 
-/// The same about another one.
-fn answer_of(partition: i32, code: i16, aborted: &[(i64, i64)], records: &[u8]) -> Vec<u8> {
+/// The same about a partition that ends at an offset.
+fn answer_of((partition, end): (i32, i64), code: i16, aborted: &[(i64, i64)], records: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     bytes.i32(0);
     bytes.i16(0);
@@ -28,7 +28,7 @@ fn answer_of(partition: i32, code: i16, aborted: &[(i64, i64)], records: &[u8]) 
     bytes.len_of(1);
     bytes.i32(partition);
     bytes.i16(code);
-    [100, 100, 0].into_iter().for_each(|offset| bytes.i64(offset));
+    [end, end, 0].into_iter().for_each(|offset| bytes.i64(offset));
     bytes.len_of(aborted.len());
     aborted.iter().for_each(|(producer, first)| {
         bytes.i64(*producer);
@@ -330,7 +330,7 @@ fn brokers_are_asked_in_turn_where_there_is_no_room_for_the_answers_of_all() {
     let mut fake = Fake::start(11, |_, _, body| {
         let (partition, _, offset) = asked_of(body);
         let records = batch(offset, -1, 0, &[(b"k", &"x".repeat(2000))]);
-        Some(answer_of(partition, 0, &[], &records))
+        Some(answer_of((partition, 100), 0, &[], &records))
     });
     fake.says.partitions.store(2, SeqCst);
     fake.says.brokers.store(2, SeqCst);
@@ -344,6 +344,37 @@ fn brokers_are_asked_in_turn_where_there_is_no_room_for_the_answers_of_all() {
         fetcher.receive(Duration::from_secs(1), &mut |chunk| epochs.push(chunk.epoch)).expect("no error");
     }
     assert!(epochs.windows(2).all(|two| two[0] != two[1]), "{epochs:?}");
+}
+
+/// A broker that has a record at a time. Answers when it was asked, and since when each record is said to wait.
+fn trickle(pace: Pace, more: i64) -> (Vec<Instant>, Vec<Instant>) {
+    let (told, asks) = crossbeam_channel::bounded(4);
+    let fake = Fake::start(11, move |_, _, body| {
+        told.try_send(Instant::now()).ok();
+        let from = asked(body);
+        Some(answer_of((0, from + 1 + more), 0, &[], &batch(from, -1, 0, &[(b"k", "there")])))
+    });
+    let fetcher = Fetcher::start(&fake.settings, &fake.ground).expect("a fetcher");
+    fetcher.set_pace(pace);
+    fetcher.add([(1, Partition { topic: Arc::from("t"), partition: 0 }, 0)].into_iter());
+    let mut since = Vec::new();
+    while since.len() < 4 {
+        fetcher.receive(Duration::from_secs(1), &mut |chunk| since.push(chunk.since)).expect("no error");
+    }
+    (asks.iter().take(4).collect(), since)
+}
+
+#[test]
+fn a_broker_that_brought_all_it_had_is_left_alone_and_its_next_records_have_waited_since() {
+    let pace = Pace { records: 10, bytes: 1 << 20, linger: Duration::from_millis(10) };
+    let (asked, since) = trickle(pace, 0);
+    assert!(asked.windows(2).all(|two| two[1] - two[0] >= pace.linger), "{asked:?}");
+    assert!(since[0] == since[1] && since[1] + pace.linger <= since[2] && since[2] < since[3], "{since:?}");
+    // More is there, or batches are full as they come: each record waits since it came.
+    for (pace, more) in [(pace, 1), (Pace { records: 1, ..pace }, 0), (Pace { bytes: 1, ..pace }, 0)] {
+        let (_, since) = trickle(pace, more);
+        assert!(since.windows(2).all(|two| two[0] < two[1]), "{pace:?}: {since:?}");
+    }
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! What the brokers' answers mean for the partitions that are read.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Instant as StdInstant,
+};
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -9,7 +12,7 @@ use super::{Asked, Done, Duration, REFRESH, SILENCE, Task, pause};
 use crate::direct::{
     api::{self, Code},
     connection::ConnectionError,
-    fetch::{Chunk, News},
+    fetch::{Chunk, Pace, Post},
     records::{self, Fetched, RecordsError},
 };
 
@@ -50,6 +53,7 @@ impl Task {
                     Ok(answer) => {
                         link.failures = 0;
                         self.read(broker, &asked, answer, share, now);
+                        self.post.wake();
                     }
                     Err(error @ ConnectionError::Unfit { .. }) => self.fail_unfit(error.to_string()),
                     Err(error) => {
@@ -127,7 +131,7 @@ impl Task {
     /// The lane has to start over.
     fn fail(&mut self, reason: String) {
         if !std::mem::replace(&mut self.failed, true) {
-            self.post.send(News::Failed(reason));
+            self.post.failed(reason);
         }
     }
 
@@ -155,6 +159,7 @@ impl Task {
         let is_empty = fetched.iter().all(|one| one.records.is_empty());
         link.empty = if is_empty { link.empty.saturating_add(1) } else { 0 };
         let mut grown = Grown { packed: 0, plain: 0, most: share.saturating_mul(2) };
+        let mut few = Few::new(*self.shared.pace.lock(), (link.rest.since(now), now));
         for mut one in fetched {
             let Some(asked) = by_partition.get(&(one.topic.as_str(), one.partition)) else { continue };
             let epoch = asked.epoch;
@@ -169,7 +174,7 @@ impl Task {
                 }
                 Code::NONE => {
                     one.records = self.shared.hold_part(one.records, whole);
-                    let failed = self.read_partition(epoch, &one, &mut grown).err();
+                    let failed = self.read_partition(epoch, &one, &mut grown, &mut few).err();
                     let Some(error) = failed else { continue };
                     let reason = format!("{}[{}]: {error}", one.topic, one.partition);
                     match error {
@@ -185,12 +190,19 @@ impl Task {
                 }
             }
         }
+        self.links.entry(broker).or_default().rest.note(!is_empty, few.are_all, now);
         if let Some(expansion) = grown.plain.checked_div(grown.packed) {
             self.expansion = expansion.max(1);
         }
     }
 
-    fn read_partition(&mut self, epoch: u64, fetched: &api::Fetched, grown: &mut Grown) -> Result<(), RecordsError> {
+    fn read_partition(
+        &mut self,
+        epoch: u64,
+        fetched: &api::Fetched,
+        grown: &mut Grown,
+        few: &mut Few,
+    ) -> Result<(), RecordsError> {
         let Some(position) = self.positions.get_mut(&epoch) else { return Ok(()) };
         position.wrong_since = None;
         self.shared.ends.lock().insert(epoch, fetched.last_stable);
@@ -209,7 +221,7 @@ impl Task {
                 if !rows.is_empty() {
                     let data = if batch.is_compressed() { self.shared.hold(data) } else { data };
                     let queued = self.shared.queue(data.len() + rows.len() * size_of::<records::Row>());
-                    self.post.send(News::Chunk(Chunk { epoch, rows, data, _queued: queued }));
+                    few.push(Chunk { epoch, since: few.now, rows, data, queued }, &mut self.post);
                 }
             }
             if position.read_under.is_none() {
@@ -219,7 +231,46 @@ impl Task {
             position.read_under = Some(batch.leader_epoch).filter(|epoch| *epoch >= 0);
             position.offset = position.offset.max(batch.next_offset());
         }
+        few.end(position.offset >= fetched.last_stable, &mut self.post);
         Ok(())
+    }
+}
+
+/// Chunks of one partition, held back until it is known whether they are all that was there, unless they fill a batch.
+struct Few {
+    pace: Pace,
+    /// Since when a record may have waited at the broker of which there is no more than this.
+    since: StdInstant,
+    now: StdInstant,
+    chunks: Vec<Chunk>,
+    rows: usize,
+    bytes: usize,
+    /// Of no partition there was more, or a full batch.
+    are_all: bool,
+}
+
+impl Few {
+    fn new(pace: Pace, (since, now): (Instant, Instant)) -> Self {
+        let (since, now) = (since.into_std(), now.into_std());
+        Self { pace, since, now, chunks: Vec::new(), rows: 0, bytes: 0, are_all: true }
+    }
+
+    fn push(&mut self, chunk: Chunk, post: &mut Post) {
+        self.rows += chunk.rows.len();
+        self.bytes += chunk.data.len();
+        self.chunks.push(chunk);
+        if self.pace.fills(self.rows, self.bytes) {
+            self.chunks.drain(..).for_each(|chunk| post.chunk(chunk));
+        }
+    }
+
+    /// The partition has no more in this answer, and none at the broker where `is_all`.
+    fn end(&mut self, is_all: bool, post: &mut Post) {
+        let is_all = is_all && !self.pace.fills(self.rows, self.bytes);
+        let since = if is_all { self.since } else { self.now };
+        self.chunks.drain(..).for_each(|chunk| post.chunk(Chunk { since, ..chunk }));
+        (self.rows, self.bytes) = (0, 0);
+        self.are_all &= is_all;
     }
 }
 
