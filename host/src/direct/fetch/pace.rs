@@ -43,9 +43,10 @@ pub(super) struct Rest {
 }
 
 impl Rest {
-    /// Since when records of an answer that comes now, and holds all there is, may have waited at the broker.
-    pub(super) fn since(self, now: Instant) -> Instant {
-        self.brought_at.unwrap_or(now)
+    /// Since when records of an answer that comes now, and holds all there is, may have waited at the broker. The first
+    /// ones are due, like those after a quiet time.
+    pub(super) fn since(self, pace: Pace, now: Instant) -> Instant {
+        self.brought_at.or_else(|| now.checked_sub(pace.linger)).unwrap_or(now)
     }
 
     /// An answer came: with records or without, and with all that was there, in no partition a full batch, or not.
@@ -95,12 +96,12 @@ mod tests {
 
     #[test]
     fn records_have_waited_since_the_last_ones_came() {
-        let begin = Instant::now();
+        let (begin, pace) = (Instant::now(), Pace { records: 10, bytes: 1000, linger: 5 * MS });
         let mut rest = Rest::default();
-        assert_eq!(rest.since(begin), begin, "nothing is known of the time before");
+        assert_eq!(rest.since(pace, begin + 5 * MS), begin, "nothing is known of the time before");
         rest.note(true, true, begin);
         rest.note(false, true, begin + 3 * MS);
-        assert_eq!(rest.since(begin + 4 * MS), begin);
+        assert_eq!(rest.since(pace, begin + 4 * MS), begin);
     }
 
     #[test]

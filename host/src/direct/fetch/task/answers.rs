@@ -159,7 +159,8 @@ impl Task {
         let is_empty = fetched.iter().all(|one| one.records.is_empty());
         link.empty = if is_empty { link.empty.saturating_add(1) } else { 0 };
         let mut grown = Grown { packed: 0, plain: 0, most: share.saturating_mul(2) };
-        let mut few = Few::new(*self.shared.pace.lock(), (link.rest.since(now), now));
+        let pace = *self.shared.pace.lock();
+        let mut few = Few::new(pace, link.rest.since(pace, now), now);
         for mut one in fetched {
             let Some(asked) = by_partition.get(&(one.topic.as_str(), one.partition)) else { continue };
             let epoch = asked.epoch;
@@ -250,7 +251,7 @@ struct Few {
 }
 
 impl Few {
-    fn new(pace: Pace, (since, now): (Instant, Instant)) -> Self {
+    fn new(pace: Pace, since: Instant, now: Instant) -> Self {
         let (since, now) = (since.into_std(), now.into_std());
         Self { pace, since, now, chunks: Vec::new(), rows: 0, bytes: 0, are_all: true }
     }
