@@ -85,7 +85,7 @@ node.name: one
 discovery.type: single-node
 network.host: 127.0.0.1
 http.port: $port
-transport.port: $(free_port)
+transport.port: $(free_port "$dir")
 path.data: $dir/$service/data
 path.logs: $dir/$service/logs
 cluster.routing.allocation.disk.threshold_enabled: false

@@ -34,19 +34,28 @@ chosen() {
 java_home() { dirname "$(dirname "$(readlink -f "$(command -v java)")")"; }
 
 # A port that nobody listens on now, from below those that the system gives to connections: one of them could be taken
-# by any client before the server has started, or while it is restarted.
-free_port() {
-    python3 - <<'END'
-import random, socket
+# by any client before the server has started, or while it is restarted. With a folder, none that was given for it
+# before: its services are started side by side, and listen only later.
+free_port() { # [DIR]
+    python3 - "${1:+$1/ports}" <<'END'
+import fcntl, random, socket, sys
 first = int(open("/proc/sys/net/ipv4/ip_local_port_range").read().split()[0])
-for port in [*random.sample(range(10000, first), 100), 0] if first > 10100 else [0]:
-    with socket.socket() as one:
-        try:
-            one.bind(("127.0.0.1", port))
-        except OSError:
-            continue
-        print(one.getsockname()[1])
-        break
+ports = random.sample(range(10000, first), 100) if first > 10100 else []
+with open(sys.argv[1] or "/dev/null", "a+") as given:
+    fcntl.flock(given, fcntl.LOCK_EX)
+    given.seek(0)
+    taken = given.read().split()
+    for port in [*ports, *[0] * 100]:
+        with socket.socket() as one:
+            try:
+                one.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            port = one.getsockname()[1]
+        if str(port) not in taken:
+            print(port, file=given)
+            print(port)
+            break
 END
 }
 
@@ -98,7 +107,7 @@ stop_one() { # DIR SERVICE SIGNAL
 
 start_one() { # DIR SERVICE: on the port in DIR/SERVICE.port, with what is in DIR/SERVICE
     mkdir -p "$1/$2"
-    [ -s "$1/$2.port" ] || free_port >"$1/$2.port"
+    [ -s "$1/$2.port" ] || free_port "$1" >"$1/$2.port"
     "start_$2" "$1" "$(cat "$1/$2.port")"
 }
 
@@ -110,12 +119,12 @@ SASL_PASSWORD=wasmill-secret
 start_kafka() { # DIR PORT
     local dir=$1 port=$2 libs=$SERVICES_HOME/kafka-$KAFKA_VERSION/libs
     if [ ! -s "$dir/kafka/server.properties" ]; then
-        [ -s "$dir/kafka.sasl" ] || free_port >"$dir/kafka.sasl"
+        [ -s "$dir/kafka.sasl" ] || free_port "$dir" >"$dir/kafka.sasl"
         local sasl=127.0.0.1:$(cat "$dir/kafka.sasl")
         cat >"$dir/kafka/server.properties" <<END
 process.roles=broker,controller
 node.id=1
-controller.quorum.voters=1@127.0.0.1:$(free_port | tee "$dir/kafka/controller.port")
+controller.quorum.voters=1@127.0.0.1:$(free_port "$dir" | tee "$dir/kafka/controller.port")
 listeners=PLAINTEXT://127.0.0.1:$port,SASL://$sasl,CONTROLLER://127.0.0.1:$(cat "$dir/kafka/controller.port")
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
@@ -165,7 +174,7 @@ start_broker() { # NUMBER DIR PORT
         # Whoever comes first settles what all share.
         exec 8>"$dir/cluster.lock"
         flock 8
-        [ -s "$dir/cluster" ] || echo "$(free_port) $(free_port) $(free_port) $(cluster_id)" >"$dir/cluster"
+        [ -s "$dir/cluster" ] || echo "$(free_port "$dir") $(free_port "$dir") $(free_port "$dir") $(cluster_id)" >"$dir/cluster"
         flock -u 8
         local controllers id outside advertised
         read -r controllers[1] controllers[2] controllers[3] id <"$dir/cluster"

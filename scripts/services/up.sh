@@ -48,7 +48,7 @@ if [ -z "$failed" ] && [[ " ${services[*]} " == *" maxwell "* ]] && ! alive "$di
 fi
 if [ -n "$failed" ]; then
     for service in "${started_here[@]}"; do
-        tail -n 5 "$dir/$service.log" >&2 || true
+        tail -n 30 "$dir/$service.log" >&2 || true
         stop_one "$dir" "$service" TERM
     done
     in_use=
