@@ -98,7 +98,7 @@ impl Drop for Held {
 struct Shared {
     queued: AtomicUsize,
     held: AtomicUsize,
-    /// Told when one of these shrinks, or the pace changes.
+    /// Told when one of these shrinks.
     room: Notify,
     /// By epoch: the offset behind the last record that can be read.
     ends: Mutex<HashMap<u64, i64>>,
@@ -236,11 +236,9 @@ impl Fetcher {
         FetchOptions::of(settings).map(drop)
     }
 
-    /// Until this is called brokers are asked again at once.
+    /// Until this is called brokers are asked again at once. A pause that has begun, which is short, goes on.
     pub fn set_pace(&self, pace: Pace) {
         *self.shared.pace.lock() = pace;
-        // A pause may be over by it.
-        self.shared.room.notify_one();
     }
 
     /// Reads a partition from an offset on. Not to be called from an async task.

@@ -1,7 +1,8 @@
 //! The source of a lane: one Kafka consumer whose messages are gathered into batches of one topic-partition each.
 //!
-//! A batch is due when its rows or bytes reach the policy, or when its oldest row has waited for `linger`. What is
-//! gathered and not yet due is bounded (`gather.rs`), whatever the number of partitions.
+//! A batch is due when its rows or bytes reach the policy, or when its oldest row has waited for `linger`: here,
+//! or, on the direct path, already at the broker. What is gathered and not yet due is bounded (`gather.rs`), whatever the
+//! number of partitions.
 //!
 //! Each assignment of a partition is an **epoch**: a number that never comes back. A batch carries the epoch of its
 //! partition, and the ledger forgets an epoch when its partition is given up, so that nothing that was in flight then

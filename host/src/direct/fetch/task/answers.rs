@@ -237,16 +237,19 @@ impl Task {
     }
 }
 
-/// Chunks of one partition, held back until it is known whether they are all that was there, unless they fill a batch.
+/// Chunks of an answer on their way to the lane, one partition after the other: held back until it is known whether they
+/// are all that was there, unless they fill a batch.
 struct Few {
     pace: Pace,
     /// Since when a record may have waited at the broker of which there is no more than this.
     since: StdInstant,
     now: StdInstant,
+    /// Of the partition that is read.
     chunks: Vec<Chunk>,
+    /// Of the same, also of those that are on their way.
     rows: usize,
     bytes: usize,
-    /// Of no partition there was more, or a full batch.
+    /// So far there was more of no partition, and a full batch of none.
     are_all: bool,
 }
 
